@@ -1,0 +1,1 @@
+//! everwire: a resilient WebSocket client for the browser.

@@ -1,0 +1,2 @@
+//! Every developer command of everwire: `cargo xtask help` lists them.
+fn main() {}
