@@ -1,1 +1,33 @@
-//! The sans-IO core of everwire.
+//! The core of everwire: what a resilient WebSocket client decides, without doing any of it.
+//!
+//! Nothing here opens a socket, reads a clock, draws a random number of its own or sees a payload. The one type to
+//! drive is [`Client`]; its documentation is the manual.
+//!
+//! **After every `handle_*`, drain [`Client::poll`] until it returns `None`.**
+
+mod backoff;
+mod client;
+mod close;
+mod codes;
+mod liveness;
+mod outbox;
+mod pacer;
+mod random;
+mod rtt;
+mod state;
+mod time;
+mod timer;
+
+pub use backoff::{BackoffConfig, DELAY_CAP};
+pub use client::{Action, Client, Config, Frame};
+pub use close::{CLOSE_ABNORMAL, CLOSE_NORMAL, Closed};
+pub use codes::{Cause, Notice, Reason, Refusal, State};
+pub use liveness::{ExpectReply, LivenessConfig};
+pub use outbox::{OutboxConfig, Overflow, Ticket};
+pub use state::{Event, Phase, Step};
+pub use time::{Duration, Instant};
+pub use timer::Timer;
+
+/// How many written messages are followed until they are settled. Beyond that the oldest leave as in doubt: a server
+/// that says nothing while thousands are sent cannot be held to them, and memory must end somewhere.
+pub const IN_FLIGHT_MAX: usize = 8192;

@@ -1,0 +1,97 @@
+//! Every timer of a wire: one enum, one array.
+
+use crate::time::Instant;
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Timer {
+    /// When a dial has taken too long: the providers' answers, then the socket's `open`.
+    Connect,
+    /// When an open socket without a frame has stayed up long enough to be used.
+    Prove,
+    /// When the next dial is due.
+    Backoff,
+    /// When the next heartbeat is due.
+    Heartbeat,
+    /// When an expected answer to a heartbeat is overdue.
+    Reply,
+    /// When a link has been open for so long that earlier failures are forgotten.
+    Stable,
+    /// When more of the backlog may be written.
+    Pace,
+    /// When `close()` stops waiting for the outbox to empty.
+    Drain,
+    /// When the closing handshake has taken too long.
+    Handshake,
+}
+
+impl Timer {
+    /// Every timer, in the order in which those due at the same time are handled.
+    pub const ALL: [Self; 9] = [
+        Self::Connect,
+        Self::Prove,
+        Self::Backoff,
+        Self::Heartbeat,
+        Self::Reply,
+        Self::Stable,
+        Self::Pace,
+        Self::Drain,
+        Self::Handshake,
+    ];
+}
+
+/// The deadlines that are set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Timers([Option<Instant>; Timer::ALL.len()]);
+
+impl Timers {
+    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+        self.0[timer as usize] = Some(at);
+    }
+
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        self.0[timer as usize] = None;
+    }
+
+    pub(crate) fn stop_all(&mut self) {
+        self.0 = Default::default();
+    }
+
+    pub(crate) fn at(&self, timer: Timer) -> Option<Instant> {
+        self.0[timer as usize]
+    }
+
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.0.iter().flatten().min().copied()
+    }
+
+    /// Takes the earliest timer that is due, with the time at which it was due.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<(Timer, Instant)> {
+        let due = self.next().filter(|at| *at <= now)?;
+        let timer = Timer::ALL.into_iter().find(|timer| self.at(*timer) == Some(due))?;
+        self.stop(timer);
+        Some((timer, due))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expire_in_order_of_time_then_of_kind() {
+        let at = Instant::from_micros;
+        let mut timers = Timers::default();
+        timers.set(Timer::Pace, at(5));
+        timers.set(Timer::Heartbeat, at(7));
+        timers.set(Timer::Connect, at(7));
+        assert_eq!(timers.next(), Some(at(5)));
+        assert_eq!(timers.expire(at(4)), None);
+        assert_eq!(timers.expire(at(7)), Some((Timer::Pace, at(5))));
+        assert_eq!(timers.expire(at(7)), Some((Timer::Connect, at(7))));
+        assert_eq!(timers.expire(at(7)), Some((Timer::Heartbeat, at(7))));
+        assert_eq!(timers.expire(at(7)), None);
+        assert_eq!(timers.next(), None);
+    }
+}
