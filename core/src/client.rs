@@ -367,8 +367,10 @@ impl Client {
         let before = now - SETTLE_AFTER.max(self.liveness.rtt.smoothed().times(4));
         self.settle(before);
         let unconfirmed = self.outbox.in_flight_bytes();
-        if let Heard::Answer(asked) = self.liveness.heard(frame == Frame::Heartbeat, unconfirmed, now) {
-            self.settle(asked);
+        if let Heard::Answer(written) = self.liveness.heard(frame == Frame::Heartbeat, unconfirmed, now) {
+            while let Some(ticket) = self.outbox.settle_through(written) {
+                self.actions.push_back(Action::Settled { ticket });
+            }
         }
         // The frame in hand was heard before the clock is asked.
         self.watch();
@@ -555,7 +557,7 @@ impl Client {
     }
 
     fn settle(&mut self, until: Instant) {
-        while let Some(ticket) = self.outbox.settle(until) {
+        while let Some(ticket) = self.outbox.settle_by(until) {
             self.actions.push_back(Action::Settled { ticket });
         }
     }
@@ -576,7 +578,7 @@ impl Client {
     }
 
     fn beat(&mut self, now: Instant) {
-        self.liveness.beat(self.outbox.in_flight_bytes(), now);
+        self.liveness.beat(self.outbox.written(), self.outbox.in_flight_bytes(), now);
         self.actions.push_back(Action::Beat);
         self.watch();
     }
@@ -592,21 +594,17 @@ impl Client {
         if self.phase != Phase::Waiting {
             return;
         }
-        // The budget keeps a page that flaps between online and offline, or an application that calls
-        // `reconnect()` in a loop, from hammering the server. It delays; it never refuses.
-        let delay = if self.backoff.take_budget(now) {
-            Duration::ZERO
-        } else {
-            self.random.within(self.config.backoff.delay_min)
-        };
-        let at = now + delay;
-        if self.timers.at(Timer::Backoff).is_some_and(|due| due <= at) {
+        if !self.backoff.take_budget(now) {
+            // The budget keeps a page that flaps between online and offline, or an application that calls
+            // `reconnect()` in a loop, from hammering the server. It delays; it never refuses. A wait that is short
+            // already is kept: drawn anew at every call it would shrink to nothing.
+            let short = self.config.backoff.delay_min;
+            if self.timers.at(Timer::Backoff).is_some_and(|due| due.since(now) > short) {
+                self.timers.set(Timer::Backoff, now + self.random.within(short));
+            }
             return;
         }
-        if delay > Duration::ZERO {
-            self.timers.set(Timer::Backoff, at);
-            return;
-        }
+        let delay = Duration::ZERO;
         let attempt = self.backoff.attempt().max(1);
         self.actions.push_back(Action::Reconnecting { attempt, delay, cause, code: 0 });
         self.step(Event::Redial);
@@ -682,7 +680,7 @@ impl Client {
         ) {
             self.actions.push_back(Action::DropLink { link: self.number });
         }
-        while let Some(ticket) = self.outbox.settle(now) {
+        while let Some(ticket) = self.outbox.settle() {
             self.actions.push_back(Action::Dropped { ticket, reason: Reason::InDoubt });
         }
     }
