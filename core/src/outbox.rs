@@ -248,11 +248,9 @@ mod tests {
                         prop_assert!(Some(entry.ticket) > written_last, "reordered");
                         written_last = Some(entry.ticket);
                     },
-                    Op::Unwrite => if let Some(ticket) = written_last {
-                        if outbox.unwrite(ticket) {
-                            handed_back += 60;
-                            written_last = None;
-                        }
+                    Op::Unwrite => if written_last.is_some_and(|ticket| outbox.unwrite(ticket)) {
+                        handed_back += 60;
+                        written_last = None;
                     },
                     Op::Remove(ticket) => if outbox.remove(Ticket(ticket)) {
                         prop_assert!(live.remove(&Ticket(ticket)));
