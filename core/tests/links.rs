@@ -315,3 +315,18 @@ fn a_handshake_that_breaks_settles_nothing() {
     assert_eq!(harness.client.state(), State::Closed);
     assert_eq!(harness.dropped(), [(ticket, everwire_core::Reason::InDoubt)]);
 }
+
+/// A server that greets before it closes with 1008 had no quarrel with the token.
+#[test]
+fn a_policy_close_after_a_greeting_counts_as_no_refusal() {
+    let mut harness = Harness::new(with_token());
+    harness.connect();
+    harness.open_link();
+    harness.frame();
+    harness.closed(1008, true);
+    assert_eq!(harness.client.state(), State::Waiting);
+    harness.pass_until_dial();
+    harness.open_link();
+    harness.closed(1008, true);
+    assert_ne!(harness.client.state(), State::Closed);
+}
