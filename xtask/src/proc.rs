@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::step::{elapsed, say};
+use crate::step::{elapsed, pass_on, say};
 use crate::workspace;
 
 /// How long a finished program's pipes may stay open: a daemon it left behind inherits them.
@@ -144,10 +144,7 @@ fn forward(pipe: Option<impl Read + Send + 'static>, lines: mpsc::Sender<Vec<u8>
 }
 
 fn echo(line: &[u8], text: &mut String) {
-    let mut out = std::io::stdout().lock();
-    // A closed pipe must not keep the tests from being counted.
-    let _ = out.write_all(line);
-    let _ = out.flush();
+    pass_on(line);
     text.push_str(&without_colours(&String::from_utf8_lossy(line)));
 }
 
