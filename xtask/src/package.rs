@@ -49,6 +49,13 @@ pub(crate) struct Built {
 }
 
 impl Variant {
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            Variant::Published => &[],
+            Variant::Trap => &["--features", "trap-hooks"],
+        }
+    }
+
     fn work_dir(self) -> Result<PathBuf> {
         let name = match self {
             Variant::Published => "npm",
@@ -69,7 +76,7 @@ impl Variant {
 pub(crate) fn build(variant: Variant) -> Result<Built> {
     setup::npm()?;
     let work = variant.work_dir()?;
-    let raw = compile(variant, None)?;
+    let raw = compile(variant.flags(), workspace::target()?)?;
     let glue = work.join("glue");
     let bound = bind(&raw, &work)?;
     empty(&glue)?;
@@ -97,32 +104,35 @@ pub(crate) fn build(variant: Variant) -> Result<Built> {
     Ok(Built { dir, glue, named })
 }
 
+/// A Rust application that depends on everwire must not find foreign exports in its own wasm.
+pub(crate) fn check_library() -> Result<()> {
+    let raw = compile(&["--no-default-features"], workspace::target()?)?;
+    let bytes = fs::read(&raw).map_err(|error| format!("{}: {error}", raw.display()))?;
+    // wasm-bindgen's own start with two underscores; the linker exports the memory and two bounds of it.
+    let own = |name: &&String| !name.starts_with("__") && *name != "memory";
+    match Module::read(&bytes)?.exports.iter().find(own) {
+        Some(foreign) => Err(format!("without the feature `npm` the wasm still exports `{foreign}`")),
+        None => Ok(()),
+    }
+}
+
 /// The gzip size of the wasm when it is compiled at another opt-level.
 pub(crate) fn size_at(opt_level: &str) -> Result<Size> {
     let work = workspace::target()?.join(format!("opt-{opt_level}"));
-    let raw = compile(Variant::Published, Some(opt_level))?;
+    // A target directory of its own: the usual one would be rebuilt at every switch.
+    let raw = compile(&["--config", &format!("profile.release.opt-level=\"{opt_level}\"")], &work)?;
     let bound = bind(&raw, &work)?;
     smallest(&bound, &work).map(|(_, size)| size)
 }
 
-fn compile(variant: Variant, opt_level: Option<&str>) -> Result<PathBuf> {
+/// Compiles the shell with these flags into this target directory.
+fn compile(flags: &[&str], target: &Path) -> Result<PathBuf> {
     setup::wasm_target()?;
-    let mut target = workspace::target()?.to_path_buf();
-    let mut what = format!("cargo build --release --target {}", setup::WASM);
     let mut command = proc::cargo();
     command.args(["build", "--release", "--target", setup::WASM, "--package", "everwire", "--lib"]);
-    if variant == Variant::Trap {
-        command.args(["--features", "trap-hooks"]);
-        what += " --features trap-hooks";
-    }
-    if let Some(level) = opt_level {
-        // A directory of its own: the other profile would be rebuilt at every switch.
-        target = target.join(format!("opt-{level}"));
-        command.args(["--config", &format!("profile.release.opt-level=\"{level}\"")]);
-        what += &format!(" (opt-level {level})");
-    }
-    command.arg("--target-dir").arg(&target);
-    step(&what, || proc::quiet(&mut command))?;
+    command.args(flags).arg("--target-dir").arg(target);
+    let what = format!("cargo build --release --target {} {}", setup::WASM, flags.join(" "));
+    step(what.trim_end(), || proc::quiet(&mut command))?;
     Ok(target.join(setup::WASM).join("release/everwire.wasm"))
 }
 

@@ -42,6 +42,19 @@ pub(crate) fn wasm_target() -> Result<()> {
     })
 }
 
+/// A component of the toolchain, `clippy` or `rustfmt`: a minimal toolchain has neither.
+pub(crate) fn component(name: &str, subcommand: &str) -> Result<()> {
+    if proc::quiet(proc::cargo().args([subcommand, "--version"])).is_ok() {
+        return Ok(());
+    }
+    if which("rustup").is_none() {
+        return Err(format!("{name} is missing and there is no rustup: install it with your Rust toolchain"));
+    }
+    step(&format!("rustup component add {name}"), || {
+        proc::quiet(proc::command("rustup").args(["component", "add", name]))
+    })
+}
+
 /// The directory that holds `wasm-bindgen` and `wasm-bindgen-test-runner` at exactly the version of the library.
 pub(crate) fn wasm_bindgen() -> Result<PathBuf> {
     let version = workspace::locked_version("wasm-bindgen")?;

@@ -46,6 +46,7 @@ const RUNNERS: &[Runner] = &[
         run: packaging,
     },
     Runner { name: "e2e", about: "the built package in headless Chromium", long: false, run: e2e },
+    Runner { name: "demo", about: "the demo page, every button", long: false, run: demo },
     Runner {
         name: "wasm-pack",
         about: "wasm-pack build and test on the root package",
@@ -191,11 +192,13 @@ impl Session {
 }
 
 fn fmt(session: &mut Session) -> Result<()> {
+    setup::component("rustfmt", "fmt")?;
     session.tests(Format::Check, proc::cargo().args(["fmt", "--all", "--check"]));
     Ok(())
 }
 
 fn clippy(session: &mut Session) -> Result<()> {
+    setup::component("clippy", "clippy")?;
     setup::wasm_target()?;
     let mut lint = |args: &[&str]| {
         let mut command = proc::cargo();
@@ -282,6 +285,7 @@ fn build(session: &mut Session) -> Result<()> {
     });
     session.check(published.map(drop));
     session.check(trap);
+    session.check(package::check_library());
     session.check(sizes);
     Ok(())
 }
@@ -301,6 +305,12 @@ fn e2e(session: &mut Session) -> Result<()> {
         command.env("EVERWIRE_LONG", "1");
     }
     session.node_tests("tests/e2e", &mut command)
+}
+
+fn demo(session: &mut Session) -> Result<()> {
+    let chromium = session.browser()?.chromium.clone();
+    session.package(Variant::Published)?;
+    session.node_tests("www", node_test().env("CHROMIUM", chromium))
 }
 
 fn wasm_pack(session: &mut Session) -> Result<()> {
@@ -367,7 +377,7 @@ mod tests {
         };
         let usual = names(&[], false).expect("a choice");
         assert_eq!(usual.first(), Some(&"fmt"));
-        assert_eq!(usual.last(), Some(&"e2e"));
+        assert_eq!(usual.last(), Some(&"demo"));
         assert_eq!(names(&[], true).map(|list| list.len()), Ok(RUNNERS.len()));
         assert_eq!(names(&["e2e", "core"], false), Ok(vec!["core", "e2e"]));
         assert_eq!(names(&["wasm-pack"], false), Ok(vec!["wasm-pack"]));
