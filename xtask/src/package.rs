@@ -159,8 +159,7 @@ fn smallest(wasm: &Path, work: &Path) -> Result<(&'static str, Size)> {
     let files: Vec<PathBuf> = LEVELS.iter().map(|level| candidate(work, level)).collect();
     step(&format!("wasm-opt {}", LEVELS.join(" ")), || {
         for (level, file) in LEVELS.iter().zip(&files) {
-            let strip = ["--strip-debug", "--strip-producers", "--strip-target-features"];
-            proc::quiet(wasm_opt(level, wasm, file).args(strip))?;
+            proc::quiet(wasm_opt(level, wasm, file).arg("--strip-debug"))?;
         }
         let sizes = npm::sizes(&files)?;
         LEVELS.into_iter().zip(sizes).min_by_key(|row| row.1.gzip).ok_or_else(|| "no level to try".to_owned())
@@ -173,7 +172,13 @@ fn candidate(work: &Path, level: &str) -> PathBuf {
 
 fn wasm_opt(level: &str, from: &Path, to: &Path) -> std::process::Command {
     let mut command = npm::tool("wasm-opt");
-    command.arg(level).args(FEATURES).arg(from).arg("--output").arg(to);
+    command
+        .arg(level)
+        .args(FEATURES)
+        .args(["--strip-producers", "--strip-target-features"])
+        .arg(from)
+        .arg("--output")
+        .arg(to);
     command
 }
 
