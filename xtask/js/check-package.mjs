@@ -1,21 +1,28 @@
 // Asks npm what it would publish from a directory, and fails with a list of what is wrong with it.
+//
+//   node xtask/js/check-package.mjs DIR [--internal]     --internal: testing-internal.js lies there too, unpublished
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, posix } from 'node:path';
 
 const EXPECTED = [
+  'CHANGELOG.md',
   'LICENSE-APACHE',
   'LICENSE-MIT',
   'README.md',
   'everwire.wasm',
   'index.d.ts',
   'index.js',
+  'index.js.map',
   'package.json',
   'slim.d.ts',
   'slim.js',
+  'slim.js.map',
 ];
+const INTERNAL = ['testing-internal.js', 'testing-internal.js.map'];
 
-const [dir] = process.argv.slice(2);
+const [dir, flag] = process.argv.slice(2);
+const unpublished = flag === '--internal' ? INTERNAL : [];
 const problems = [];
 
 const answer = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', '--loglevel=error'], {
@@ -32,8 +39,11 @@ const present = readdirSync(dir, { recursive: true, withFileTypes: true })
 for (const file of EXPECTED) {
   if (!published.has(file)) problems.push(`${file} would not be published`);
 }
+for (const file of published) {
+  if (!EXPECTED.includes(file)) problems.push(`${file} would be published`);
+}
 for (const file of present) {
-  if (!published.has(file)) problems.push(`${file} was built but would not be published`);
+  if (!published.has(file) && !unpublished.includes(file)) problems.push(`${file} was built but would not be published`);
 }
 const wasm = present.filter((file) => file.endsWith('.wasm'));
 if (wasm.length !== 1) problems.push(`there must be exactly one .wasm, not ${wasm.length}: ${wasm.join(', ')}`);

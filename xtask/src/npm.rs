@@ -50,7 +50,8 @@ pub(crate) fn sizes<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Size>> {
         .collect()
 }
 
-/// Fails unless `npm pack` would publish everything that lies in the directory, and everything package.json promises.
-pub(crate) fn check_package(dir: &Path) -> Result<()> {
-    proc::quiet(node("xtask/js/check-package.mjs").arg(dir))
+/// Fails unless `npm pack` would publish exactly what belongs into the package, and everything package.json promises.
+/// `internal` allows for the entry that only tests use, and that is never published.
+pub(crate) fn check_package(dir: &Path, internal: bool) -> Result<()> {
+    proc::quiet(node("xtask/js/check-package.mjs").arg(dir).args(internal.then_some("--internal")))
 }

@@ -42,8 +42,8 @@ pub(crate) enum Variant {
 pub(crate) struct Built {
     /// The package's directory.
     pub(crate) dir: PathBuf,
-    /// wasm-bindgen's JavaScript, beside the optimised wasm.
-    pub(crate) glue: PathBuf,
+    /// Glue and facade, each bundled alone.
+    pub(crate) parts: PathBuf,
     /// The optimised wasm with its function names.
     pub(crate) named: PathBuf,
 }
@@ -88,20 +88,17 @@ pub(crate) fn build(variant: Variant) -> Result<Built> {
     say(&format!("  wasm-opt {level}: {} bytes, {} with gzip", size.raw, size.gzip));
 
     let dir = variant.package_dir()?;
+    let parts = work.join("parts");
     step(&format!("facade → {}", shown(&dir)), || {
-        empty(&dir)?;
         let mut command = npm::node("pkg-template/build.mjs");
-        command.arg("--glue").arg(&glue).arg("--out").arg(&dir);
+        command.arg("--glue").arg(&glue).arg("--out").arg(&dir).arg("--parts").arg(&parts);
         if variant == Variant::Trap {
             command.arg("--internal");
         }
         proc::quiet(&mut command)?;
-        for license in ["LICENSE-MIT", "LICENSE-APACHE"] {
-            copy(&root().join(license), &dir.join(license))?;
-        }
         check(variant, &dir)
     })?;
-    Ok(Built { dir, glue, named })
+    Ok(Built { dir, parts, named })
 }
 
 /// A Rust application that depends on everwire must not find foreign exports in its own wasm.
@@ -184,7 +181,7 @@ fn wasm_opt(level: &str, from: &Path, to: &Path) -> std::process::Command {
 
 /// What must hold for every package, and what must not be in the published one.
 fn check(variant: Variant, dir: &Path) -> Result<()> {
-    npm::check_package(dir)?;
+    npm::check_package(dir, variant == Variant::Trap)?;
     let wasm = dir.join("everwire.wasm");
     let bytes = fs::read(&wasm).map_err(|error| format!("{}: {error}", wasm.display()))?;
     let module = Module::read(&bytes).map_err(|error| format!("{}: {error}", wasm.display()))?;

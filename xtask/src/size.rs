@@ -7,7 +7,6 @@ use crate::Result;
 use crate::account;
 use crate::npm::{self, Size};
 use crate::package::{self, Built, Variant};
-use crate::proc;
 use crate::step::say;
 use crate::wasm::Module;
 use crate::workspace::{root, shown};
@@ -52,16 +51,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 
 /// Measures a package.
 pub(crate) fn measure(built: &Built) -> Result<Vec<Entry>> {
-    let parts = built.named.with_file_name("parts");
-    proc::quiet(npm::node("xtask/js/parts.mjs").arg("--glue").arg(&built.glue).arg("--out").arg(&parts))?;
     let file = |name| built.dir.join(name);
-    let files = [
-        file("everwire.wasm"),
-        parts.join("glue.js"),
-        parts.join("facade.js"),
-        file("slim.js"),
-        file("index.js"),
-    ];
+    let part = |name| built.parts.join(name);
+    let files =
+        [file("everwire.wasm"), part("glue.js"), part("facade.js"), file("slim.js"), file("index.js")];
     let sizes = npm::sizes(&files)?;
     let [wasm, glue, facade, slim, inlined] = sizes[..] else {
         return Err("sizes.mjs did not answer for every file".to_owned());
