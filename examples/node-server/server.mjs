@@ -88,7 +88,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   const { HOST, PORT, TOKEN, MAX_MESSAGE_BYTES, MAX_MESSAGES_PER_SECOND } = process.env;
   const server = await startServer({
     host: HOST || undefined,
-    port: Number(PORT || 8081),
+    port: Number(PORT ?? 8081),
     token: TOKEN,
     maxMessageBytes: Number(MAX_MESSAGE_BYTES) || undefined,
     maxMessagesPerSecond: Number(MAX_MESSAGES_PER_SECOND) || undefined,
