@@ -12,7 +12,7 @@ import { startProxy } from '../proxy.mjs';
 export function kit({ skip = missingPackage(), modules = ['wires'] } = {}) {
   let lab;
   let page = null;
-  let expected = 0;
+  let tolerated = null;
   const cleanup = [];
 
   before(async () => {
@@ -21,11 +21,12 @@ export function kit({ skip = missingPackage(), modules = ['wires'] } = {}) {
   after(() => lab?.close());
   afterEach(async () => {
     try {
-      if (page) assert.equal(page.problems.length, expected, `uncaught in the page: ${page.problems.join('\n')}`);
+      const problems = page?.problems.filter((problem) => !tolerated?.test(problem)) ?? [];
+      assert.deepEqual(problems, [], 'no uncaught error and no unhandled rejection in the page');
     } finally {
       await page?.context().close();
       page = null;
-      expected = 0;
+      tolerated = null;
       for (const undo of cleanup.splice(0).reverse()) await undo();
     }
   });
@@ -40,8 +41,8 @@ export function kit({ skip = missingPackage(), modules = ['wires'] } = {}) {
       page ??= await lab.page(options);
       return page;
     },
-    /** So many errors reach `window.onerror` in this test. */
-    expectUncaught: (count) => (expected = count),
+    /** Errors of this kind may reach `window.onerror` in this test. */
+    tolerate: (pattern) => (tolerated = pattern),
     cleanup: (undo) => cleanup.push(undo),
 
     /** Runs `steps` in the page of this test with the exports of `page/*.mjs` and what `args` holds. */
