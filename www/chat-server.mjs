@@ -92,7 +92,7 @@ export class Chat {
       room.links.delete(link);
       this.#sweep(room);
     });
-    client.send(JSON.stringify({ type: 'welcome', message: `Hello ${user}, ${room.links.size} link(s) in this room.` }));
+    client.send(JSON.stringify({ type: 'welcome', message: `Hello ${user}, links in this room: ${room.links.size}` }));
   }
 
   /** Half-open: the TCP connection stays and acknowledges, but nobody reads or writes on this end any more. */

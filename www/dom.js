@@ -1,4 +1,4 @@
-// The three things that the page does with the DOM over and over. Text goes in as text: nothing here can make HTML.
+// The two things that the page does with the DOM over and over. Text goes in as text: nothing here can make HTML.
 
 /** An element with properties, data attributes and children. */
 export function element(tag, { data = {}, ...properties } = {}, ...children) {
@@ -11,21 +11,4 @@ export function element(tag, { data = {}, ...properties } = {}, ...children) {
 /** Writes only what changed: a live region repeats itself on every write. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
-}
-
-/** Keeps a scrolling list at its end, once per frame, unless the reader has scrolled up. */
-export function followEnd(list) {
-  let following = true;
-  let scheduled = false;
-  list.addEventListener('scroll', () => {
-    following = list.scrollHeight - list.scrollTop - list.clientHeight < 24;
-  });
-  return () => {
-    if (scheduled || !following) return;
-    scheduled = true;
-    requestAnimationFrame(() => {
-      scheduled = false;
-      list.scrollTop = list.scrollHeight;
-    });
-  };
 }

@@ -1,18 +1,17 @@
 // The log of what the wires report about themselves.
-import { element, followEnd, setText } from './dom.js';
+import { element, setText } from './dom.js';
 
 const MAX_LINES = 200;
 
 export class Log {
   #list;
-  #follow;
   #last = null;
 
   constructor(list) {
     this.#list = list;
-    this.#follow = followEnd(list);
   }
 
+  /** Returns the node that holds `detail`. */
   add(who, name, detail) {
     const now = new Date();
     const clock = `${now.toLocaleTimeString('en-GB')}.${String(now.getMilliseconds()).padStart(3, '0')}`;
@@ -27,7 +26,6 @@ export class Log {
     this.#last = null;
     this.#list.append(line);
     if (this.#list.childElementCount > MAX_LINES) this.#list.firstElementChild.remove();
-    this.#follow();
     return line.lastElementChild;
   }
 

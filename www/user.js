@@ -1,6 +1,6 @@
 // One chat user: a wire, and the panel that shows it.
 import { connect } from '/pkg/index.js';
-import { element, followEnd, setText } from './dom.js';
+import { element, setText } from './dom.js';
 
 const MAX_MESSAGES = 200;
 const BURST = 100;
@@ -15,7 +15,6 @@ export class User {
   #nextAttemptAt = null;
   #nodes = new Map();
   #parts = {};
-  #follow;
 
   /**
    * @param {object} setup name, peer (the other's name), room, log, the ledger of what this user sends, and two callbacks:
@@ -158,7 +157,6 @@ export class User {
       this.#nodes.delete(oldest.dataset.id);
       oldest.remove();
     }
-    this.#follow();
   }
 
   #showState() {
@@ -195,9 +193,8 @@ export class User {
       next: find('.next'),
       countdown: find('.countdown'),
       toggle: find('.toggle'),
-      messages: find('.messages'),
+      messages: find('.messages ol'),
     };
-    this.#follow = followEnd(this.#parts.messages);
 
     find('.composer').addEventListener('submit', (event) => {
       event.preventDefault();
