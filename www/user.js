@@ -54,7 +54,8 @@ export class User {
     record.resent = record.status !== 'waiting';
     record.status = 'waiting';
     record.note = '';
-    this.#showSent(record);
+    if (!this.#nodes.has(record.id)) this.#add(record.id, element('li', { className: 'sent', data: { id: record.id } }, element('p', {}, text), element('span')));
+    this.#showFate(record);
     this.#wire.send('text', record.text, { to: this.peer.toLowerCase(), id: record.id }).then(
       () => this.#mark(record.id, 'written'),
       () => {}, // `undelivered` says it too, also for those whose promise nobody kept
@@ -126,12 +127,15 @@ export class User {
     if (status === 'written' && record.status !== 'waiting') return; // the receipt's promise comes a turn late
     record.status = status;
     record.note = cause;
-    this.#showSent(record);
+    this.#showFate(record);
     this.refresh();
   }
 
-  #showSent(record) {
+  #showFate(record) {
+    this.changed();
     const { id, text, status, note } = record;
+    const node = this.#nodes.get(id);
+    if (!node) return; // too far back to be shown
     const mark = element('span', { className: 'mark', data: { status } }, note ? `${MARKS[status]}: ${note}` : MARKS[status]);
     const meta = element('span', { className: 'meta' }, mark);
     if (status === 'in-doubt' || status === 'unsent') {
@@ -142,10 +146,7 @@ export class User {
       });
       meta.append(again);
     }
-    const node = this.#nodes.get(id);
-    if (node) node.lastElementChild.replaceWith(meta);
-    else this.#add(id, element('li', { className: 'sent', data: { id } }, element('p', {}, text), meta));
-    this.changed();
+    node.lastElementChild.replaceWith(meta);
   }
 
   #add(id, node) {
