@@ -7,10 +7,10 @@ import { WebSocketServer } from 'ws';
 
 /** Every page brings a room of its own, so that two open tabs do not break each other's links. */
 const MAX_ROOMS = 256;
-const MAX_CLIENTS_PER_ROOM = 16;
+const MAX_LINKS_PER_ROOM = 64;
 const MAX_FRAME_BYTES = 1024 * 1024;
 /** A silenced link holds a descriptor that nothing else would ever release: its peer's goodbye is never read. */
-const SILENT_LINK_LIFE_MS = 120_000;
+const SILENT_LINK_LIFE_MS = 60_000;
 /** Stands for "everybody in the room" where a user's name is expected. */
 const EVERYBODY = '*';
 
@@ -29,7 +29,7 @@ export class Chat {
     if (!NAME.test(user) || !NAME.test(name)) return answer(socket, 400);
 
     const room = this.#room(name);
-    if (!room || room.links.size >= MAX_CLIENTS_PER_ROOM) return answer(socket, 503);
+    if (!room || room.links.size >= MAX_LINKS_PER_ROOM) return answer(socket, 503);
     // Two ways to be turned away, as in the field: a machine that is gone, and one that answers "not now".
     if (room.refused.has(EVERYBODY)) return socket.resetAndDestroy();
     if (room.refused.has(user)) return answer(socket, 503);

@@ -166,7 +166,6 @@ export class User {
     panel.dataset.state = state;
     setText(stateText, state);
     setText(toggle, state === 'closed' ? 'Connect' : 'Disconnect');
-    toggle.disabled = state === 'closing';
     if (state !== 'waiting') this.#nextAttemptAt = null;
     this.refresh();
   }
@@ -207,7 +206,11 @@ export class User {
       this.#wire.reconnect();
       input.focus();
     });
-    this.#parts.toggle.addEventListener('click', () => (this.#wire.state === 'closed' ? this.connect() : this.disconnect()));
+    this.#parts.toggle.addEventListener('click', () => {
+      const { state } = this.#wire;
+      if (state === 'closed') this.connect();
+      else if (state !== 'closing') this.disconnect(); // not `disabled` meanwhile, which would drop the keyboard's focus
+    });
   }
 }
 
