@@ -137,8 +137,8 @@ class Link extends EventEmitter {
   }
 
   reset() {
-    this.#client.resetAndDestroy();
-    this.#target.resetAndDestroy();
+    reset(this.#client);
+    reset(this.#target);
     this.#ended();
   }
 
@@ -174,6 +174,7 @@ class Link extends EventEmitter {
       if (this.silenced || sink.destroyed) return;
       if (chunk === null) {
         sink.end();
+        this.emit('end', direction);
         return;
       }
       this[direction] += chunk.length;
@@ -216,6 +217,15 @@ class Link extends EventEmitter {
     // `null` stands for the end of the stream, so that the end cannot overtake what is delayed.
     source.on('end', () => push(null));
   }
+}
+
+/**
+ * libuv refuses to reset a socket whose shutdown is under way; Node then loses the handle and spins for ever when the
+ * process ends. Such a socket has said goodbye already.
+ */
+function reset(socket) {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** Starts a proxy in front of a port of this machine. */

@@ -190,6 +190,24 @@ test('bytesPerSecond: a big message takes its time and arrives whole', async () 
   assert.ok(performance.now() - started >= 240, 'a quarter of a second at the least');
 });
 
+test('a reset while an end is under way closes every handle', async () => {
+  const before = process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+  for (let i = 0; i < 50; i++) {
+    const client = dial();
+    await ping(client);
+    const [link] = proxy.links;
+    const broken = gone(client);
+    const closed = once(proxy, 'close');
+    // The end has been passed on and not been answered when the reset comes.
+    link.once('end', () => link.reset());
+    client.end('last');
+    await Promise.all([broken, closed]);
+  }
+  const left = process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+  // The echo's side of the last ones may still be closing.
+  assert.ok(left < before + 10, `${left} sockets left of 200, ${before} before`);
+});
+
 test('a target that refuses is a reset, not a polite end', async () => {
   const gone = net.createServer().listen(0, '127.0.0.1');
   await once(gone, 'listening');

@@ -44,8 +44,8 @@ async function nextSocket(count) {
   return FakeSocket.newest;
 }
 
-/** `n` links, each of which ends in one of the ways in which links end. */
-export async function injected(n) {
+/** `n` links with so many messages each; each link ends in one of the ways in which links end. */
+export async function injected(n, messages) {
   for (const end = cycles + n; cycles < end; cycles++) {
     const socket = await nextSocket(cycles + 1);
     const way = cycles % 6;
@@ -59,7 +59,7 @@ export async function injected(n) {
     socket.accept();
     socket.receive({ type: 'welcome', message: 'hello' });
     await clock.turn();
-    for (let i = 0; i < 5; i++) send(`message ${i} of link ${cycles}`);
+    for (let i = 0; i < messages; i++) send(`message ${i} of link ${cycles}`);
     socket.receive({ type: 'text', content: cycles });
     // Some links last long enough to prove stable, so that the backoff starts anew.
     await clock.advance(way === 4 ? 12_000 : 1500);
@@ -67,6 +67,8 @@ export async function injected(n) {
       socket.sendError = new Error('dead');
       send('not taken');
     }
+    // A frame this late after the writes settles them.
+    if (way === 4) socket.receive({ type: 'text', content: cycles });
     if (way === 1) socket.receive(new TextEncoder().encode('{"type":"heartbeat"}').buffer);
     socket.end([1006, 1000, 1001, 1006, 1012][way], '', way !== 0);
     await clock.turn();
