@@ -76,7 +76,8 @@ pub struct Client {
     liveness: Liveness,
     outbox: Outbox,
     pacer: Pacer,
-    actions: VecDeque<Action>,
+    /// What is to be done, in order; `None` was taken back.
+    actions: VecDeque<Option<Action>>,
 }
 
 impl Client {
@@ -104,7 +105,12 @@ impl Client {
 
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        while let Some(slot) = self.actions.pop_front() {
+            if slot.is_some() {
+                return slot;
+            }
+        }
+        None
     }
 
     /// When [`Self::handle_timeout`] is wanted.
@@ -161,7 +167,7 @@ impl Client {
         }
         let actions = &mut self.actions;
         self.outbox.push(Entry { ticket, bytes }, |ticket| {
-            actions.push_back(Action::Dropped { ticket, reason: Reason::Overflow });
+            actions.push_back(Some(Action::Dropped { ticket, reason: Reason::Overflow }));
         })?;
         self.pacer.submitted(now);
         self.write(now);
@@ -173,7 +179,7 @@ impl Client {
     pub fn handle_abort(&mut self, ticket: Ticket, now: Instant) -> bool {
         let waited = self.outbox.remove(ticket);
         if waited {
-            self.actions.push_back(Action::Dropped { ticket, reason: Reason::Aborted });
+            self.order(Action::Dropped { ticket, reason: Reason::Aborted });
             self.shut_if_drained(now);
         }
         waited
@@ -261,7 +267,7 @@ impl Client {
         let unconfirmed = self.outbox.in_flight_bytes();
         if let Heard::Answer(written) = self.liveness.heard(frame == Frame::Heartbeat, unconfirmed, now) {
             while let Some(ticket) = self.outbox.settle_through(written) {
-                self.actions.push_back(Action::Settled { ticket });
+                self.order(Action::Settled { ticket });
             }
         }
         // The frame in hand was heard before the clock is asked.
@@ -321,7 +327,7 @@ impl Client {
                     Overdue::AskAgain => self.beat(now),
                     Overdue::Dead { unlearned } => {
                         if unlearned {
-                            self.actions.push_back(Action::Notice(Notice::ReplyUnlearned));
+                            self.order(Action::Notice(Notice::ReplyUnlearned));
                         }
                         self.lose(Cause::NoReply, Ground::Local, Closed::NONE, now);
                     }
