@@ -157,6 +157,13 @@ impl Outbox {
         self.written
     }
 
+    /// The how-manieth written this one is, if it is in flight. Linear, and paid once: whatever stands before it is
+    /// settled with it.
+    pub(crate) fn position(&self, ticket: Ticket) -> Option<u64> {
+        let at = self.flight.iter().position(|written| written.entry.ticket == ticket)?;
+        Some(self.written - self.flight.len() as u64 + 1 + at as u64)
+    }
+
     /// Takes the oldest in flight if it was written at or before `until`.
     pub(crate) fn settle_by(&mut self, until: Instant) -> Option<Ticket> {
         if self.flight.front()?.at > until { None } else { self.settle() }

@@ -106,6 +106,12 @@ impl Client {
         }
     }
 
+    pub(super) fn settle_through(&mut self, written: u64) {
+        while let Some(ticket) = self.outbox.settle_through(written) {
+            self.order(Action::Settled { ticket });
+        }
+    }
+
     /// Sets the timers that watch an open link.
     pub(super) fn watch(&mut self) {
         if self.phase != Phase::Open {

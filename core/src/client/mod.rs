@@ -266,13 +266,19 @@ impl Client {
         self.settle(before);
         let unconfirmed = self.outbox.in_flight_bytes();
         if let Heard::Answer(written) = self.liveness.heard(frame == Frame::Heartbeat, unconfirmed, now) {
-            while let Some(ticket) = self.outbox.settle_through(written) {
-                self.order(Action::Settled { ticket });
-            }
+            self.settle_through(written);
         }
         // The frame in hand was heard before the clock is asked.
         self.watch();
         self.handle_timeout(now);
+    }
+
+    /// The server has sent one of our own messages back, known by an id that nobody could guess: it has read this one
+    /// and, a connection being one stream, everything written before it. Tell it before the frame it came in.
+    pub fn handle_echo(&mut self, ticket: Ticket) {
+        if let Some(written) = self.outbox.position(ticket) {
+            self.settle_through(written);
+        }
     }
 
     /// The link is gone: its `close` event.
