@@ -92,7 +92,7 @@ impl Backoff {
     /// The wait while there is no network: as long as they get. The lower half is left out, for nothing is gained by
     /// an early dial, and `online` cuts the wait short. Counts no attempt: the page may say `offline` many times.
     pub(crate) fn delay_offline(&self, random: &mut Random) -> Duration {
-        let half = self.config.delay_max.divided(2);
+        let half = self.config.delay_max.halved(1);
         half + random.within(half)
     }
 

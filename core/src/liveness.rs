@@ -48,8 +48,8 @@ impl Default for LivenessConfig {
 pub(crate) enum Heard {
     /// A sign of life.
     Life,
-    /// The answer to the heartbeat sent at this time: the server has read what was written before it.
-    Answer(Instant),
+    /// The answer to a heartbeat: the server has read what was written before it, so many messages in all.
+    Answer(u64),
 }
 
 /// What an overdue answer means.
@@ -67,6 +67,8 @@ pub(crate) enum Overdue {
 #[derive(Clone, Copy, Debug)]
 struct Beat {
     at: Instant,
+    /// How many messages had been written before it. Not a time: the clock may stand still between two writes.
+    written: u64,
     deadline: Instant,
     /// Nothing has been heard since.
     unheard: bool,
@@ -121,10 +123,11 @@ impl Liveness {
     }
 
     /// When the next heartbeat is due: one interval after the last frame out or in, whichever is older, and never
-    /// within one interval of the last heartbeat. `None`: none is wanted.
+    /// within one interval of the last heartbeat. `None`: none is wanted, or the answer to the last is still awaited,
+    /// for the clock of a question starts once.
     pub(crate) fn beat_due(&self) -> Option<Instant> {
         let interval = self.config.interval;
-        (interval > Duration::ZERO)
+        (interval > Duration::ZERO && self.reply_due().is_none())
             .then(|| (self.last_out.min(self.last_in) + interval).max(self.last_beat + interval))
     }
 
@@ -135,7 +138,7 @@ impl Liveness {
 
     /// Whether a probe that no clock asked for would tell anything, and is not one too many.
     pub(crate) fn may_probe(&self, now: Instant) -> bool {
-        self.expects() && now.since(self.last_beat) >= PROBE_EVERY
+        self.expects() && self.beat.is_none() && now.since(self.last_beat) >= PROBE_EVERY
     }
 
     fn patience(&self, unconfirmed_bytes: u64) -> Duration {
@@ -149,15 +152,16 @@ impl Liveness {
         self.last_out = now;
     }
 
-    /// A heartbeat was written behind so many bytes of which nothing has been confirmed.
-    pub(crate) fn beat(&mut self, unconfirmed_bytes: u64, now: Instant) {
+    /// A heartbeat was written behind so many messages, and so many bytes of which nothing has been confirmed.
+    pub(crate) fn beat(&mut self, written: u64, unconfirmed_bytes: u64, now: Instant) {
         if self.beat.is_some() {
             // The one before was never answered.
             self.answers = 0;
         }
         self.last_out = now;
         self.last_beat = now;
-        self.beat = Some(Beat { at: now, deadline: now + self.patience(unconfirmed_bytes), unheard: true });
+        let deadline = now + self.patience(unconfirmed_bytes);
+        self.beat = Some(Beat { at: now, written, deadline, unheard: true });
     }
 
     /// A frame came in.
@@ -181,7 +185,7 @@ impl Liveness {
         } else {
             self.answers = 0;
         }
-        Heard::Answer(beat.at)
+        Heard::Answer(beat.written)
     }
 
     /// The answer is overdue since `due`.

@@ -57,11 +57,20 @@ pub(crate) struct Outbox {
     waiting_bytes: u64,
     flight: VecDeque<Written>,
     flight_bytes: u64,
+    /// How many have been written in all: the newest in flight is this one.
+    written: u64,
 }
 
 impl Outbox {
     pub(crate) fn new(config: OutboxConfig) -> Self {
-        Self { config, waiting: VecDeque::new(), waiting_bytes: 0, flight: VecDeque::new(), flight_bytes: 0 }
+        Self {
+            config,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            flight: VecDeque::new(),
+            flight_bytes: 0,
+            written: 0,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -124,6 +133,7 @@ impl Outbox {
     pub(crate) fn write(&mut self, now: Instant) -> Option<Entry> {
         let entry = self.take()?;
         self.flight.push_back(Written { entry, at: now });
+        self.written += 1;
         self.flight_bytes += u64::from(entry.bytes);
         Some(entry)
     }
@@ -135,17 +145,38 @@ impl Outbox {
             return false;
         }
         let Some(last) = self.flight.pop_back() else { return false };
+        self.written -= 1;
         self.flight_bytes -= u64::from(last.entry.bytes);
         self.waiting_bytes += u64::from(last.entry.bytes);
         self.waiting.push_front(last.entry);
         true
     }
 
+    /// How many messages have been written in all.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// The how-manieth written this one is, if it is in flight. Linear, and paid once: whatever stands before it is
+    /// settled with it.
+    pub(crate) fn position(&self, ticket: Ticket) -> Option<u64> {
+        let at = self.flight.iter().position(|written| written.entry.ticket == ticket)?;
+        Some(self.written - self.flight.len() as u64 + 1 + at as u64)
+    }
+
     /// Takes the oldest in flight if it was written at or before `until`.
-    pub(crate) fn settle(&mut self, until: Instant) -> Option<Ticket> {
-        if self.flight.front()?.at > until {
-            return None;
-        }
+    pub(crate) fn settle_by(&mut self, until: Instant) -> Option<Ticket> {
+        if self.flight.front()?.at > until { None } else { self.settle() }
+    }
+
+    /// Takes the oldest in flight if it was among the first so many written.
+    pub(crate) fn settle_through(&mut self, mark: u64) -> Option<Ticket> {
+        let oldest = self.written - self.flight.len() as u64 + 1;
+        if oldest > mark { None } else { self.settle() }
+    }
+
+    /// Takes the oldest in flight.
+    pub(crate) fn settle(&mut self) -> Option<Ticket> {
         let written = self.flight.pop_front()?;
         self.flight_bytes -= u64::from(written.entry.bytes);
         Some(written.entry.ticket)
@@ -153,7 +184,7 @@ impl Outbox {
 
     /// Takes the oldest in flight, if there are more than can be followed.
     pub(crate) fn spill(&mut self) -> Option<Ticket> {
-        (self.flight.len() > IN_FLIGHT_MAX).then(|| self.settle(Instant::from_micros(u64::MAX))).flatten()
+        if self.flight.len() > IN_FLIGHT_MAX { self.settle() } else { None }
     }
 }
 
@@ -224,16 +255,14 @@ mod tests {
                         prop_assert!(Some(entry.ticket) > written_last, "reordered");
                         written_last = Some(entry.ticket);
                     },
-                    Op::Unwrite => if let Some(ticket) = written_last {
-                        if outbox.unwrite(ticket) {
-                            handed_back += 60;
-                            written_last = None;
-                        }
+                    Op::Unwrite => if written_last.is_some_and(|ticket| outbox.unwrite(ticket)) {
+                        handed_back += 60;
+                        written_last = None;
                     },
                     Op::Remove(ticket) => if outbox.remove(Ticket(ticket)) {
                         prop_assert!(live.remove(&Ticket(ticket)));
                     },
-                    Op::Settle(until) => if let Some(ticket) = outbox.settle(Instant::from_micros(until)) {
+                    Op::Settle(until) => if let Some(ticket) = outbox.settle_by(Instant::from_micros(until)) {
                         prop_assert!(live.remove(&ticket));
                     },
                 }
@@ -243,7 +272,7 @@ mod tests {
             while let Some(entry) = outbox.take() {
                 prop_assert!(live.remove(&entry.ticket));
             }
-            while let Some(ticket) = outbox.settle(Instant::from_micros(u64::MAX)) {
+            while let Some(ticket) = outbox.settle() {
                 prop_assert!(live.remove(&ticket));
             }
             prop_assert!(live.is_empty());

@@ -14,12 +14,12 @@ pub(crate) struct Rtt(Option<(Duration, Duration)>);
 impl Rtt {
     pub(crate) fn sample(&mut self, round_trip: Duration) {
         self.0 = Some(match self.0 {
-            None => (round_trip, round_trip.divided(2)),
+            None => (round_trip, round_trip.halved(1)),
             Some((smoothed, deviation)) => {
                 let off = (smoothed - round_trip).max(round_trip - smoothed);
                 (
-                    (smoothed.times(7) + round_trip).divided(8), //
-                    (deviation.times(3) + off).divided(4),
+                    (smoothed.times(7) + round_trip).halved(3), //
+                    (deviation.times(3) + off).halved(2),
                 )
             }
         });

@@ -90,10 +90,10 @@ impl Duration {
         Self(self.0.saturating_mul(factor))
     }
 
-    /// This span divided by `parts`; `parts` is at least 1.
+    /// This span divided by two, so many times.
     #[must_use]
-    pub const fn divided(self, parts: u64) -> Self {
-        Self(if parts == 0 { self.0 } else { self.0 / parts })
+    pub const fn halved(self, times: u32) -> Self {
+        Self(self.0 >> times)
     }
 }
 

@@ -1,0 +1,378 @@
+//! The machine of one wire.
+
+mod action;
+mod flow;
+
+use std::collections::VecDeque;
+
+pub use action::{Action, Config, Frame};
+
+use crate::backoff::{Backoff, Ground};
+use crate::close::Closed;
+use crate::codes::{Cause, Notice, Reason, Refusal, State};
+use crate::liveness::{Heard, Liveness, Overdue};
+use crate::outbox::{Entry, Outbox, Ticket};
+use crate::pacer::Pacer;
+use crate::random::Random;
+use crate::state::{Event, Phase};
+use crate::time::{Duration, Instant};
+use crate::timer::{Timer, Timers};
+
+/// With no time at all a dial would fail in the instant in which it starts, for ever.
+const CONNECT_TIMEOUT_MIN: Duration = Duration::from_millis(1);
+/// A silent link is used after twice the time its dial took, within these bounds: a server that accepts and then
+/// refuses does so right behind the upgrade response.
+const PROVE_MIN: Duration = Duration::from_millis(50);
+const PROVE_MAX: Duration = Duration::from_secs(1);
+/// A written message is settled by a frame that comes so much later at the least.
+const SETTLE_AFTER: Duration = Duration::from_secs(2);
+
+/// What the machine keeps about the current link.
+#[derive(Clone, Copy, Debug, Default)]
+struct Link {
+    dialled_at: Instant,
+    opened_at: Instant,
+    /// A frame has come in.
+    heard: bool,
+    /// A message has been written.
+    wrote: bool,
+    /// The last written message was spilled and the user has been told.
+    spilled: bool,
+}
+
+/// What the machine remembers of refused tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Credential {
+    /// Nothing has been refused.
+    Fresh,
+    /// One was refused; the next dial asks for another.
+    Refused,
+    /// One was refused, and the dial that runs uses another.
+    Replaced,
+}
+
+/// The state machine of one wire, best effort.
+///
+/// Drive it like this:
+/// 1. Tell it what happened with `handle_*(…, now)` or [`Client::submit`]. `now` never goes backwards.
+/// 2. Carry out what [`Client::poll`] returns **until it returns `None`**, in that order. An action may lead to an
+///    input at once (a write that fails, a dial that cannot start): give it before the next `poll`.
+/// 3. Wait for the next event, at the longest until [`Client::next_deadline`]; then [`Client::handle_timeout`].
+///
+/// Every ticket that [`Client::submit`] took leaves by exactly one [`Action::Settled`] or [`Action::Dropped`].
+#[derive(Clone, Debug)]
+pub struct Client {
+    config: Config,
+    random: Random,
+    phase: Phase,
+    told: State,
+    offline: bool,
+    draining: bool,
+    number: u32,
+    link: Link,
+    credential: Credential,
+    timers: Timers,
+    backoff: Backoff,
+    liveness: Liveness,
+    outbox: Outbox,
+    pacer: Pacer,
+    /// What is to be done, in order; `None` was taken back.
+    actions: VecDeque<Option<Action>>,
+}
+
+impl Client {
+    /// A wire that does nothing until [`Self::handle_connect`]. The seed spreads its delays.
+    pub fn new(mut config: Config, seed: u64) -> Self {
+        config.connect_timeout = config.connect_timeout.max(CONNECT_TIMEOUT_MIN);
+        Self {
+            config,
+            random: Random::new(seed),
+            phase: Phase::Idle,
+            told: State::Connecting,
+            offline: false,
+            draining: false,
+            number: 0,
+            link: Link::default(),
+            credential: Credential::Fresh,
+            timers: Timers::default(),
+            backoff: Backoff::new(config.backoff),
+            liveness: Liveness::new(config.liveness),
+            outbox: Outbox::new(config.outbox),
+            pacer: Pacer::default(),
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Action> {
+        while let Some(slot) = self.actions.pop_front() {
+            if slot.is_some() {
+                return slot;
+            }
+        }
+        None
+    }
+
+    /// When [`Self::handle_timeout`] is wanted.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// What the user is told.
+    pub fn state(&self) -> State {
+        self.phase.state(self.offline, self.draining)
+    }
+
+    /// What the wire is doing.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The number of the current link, and of the last one while there is none.
+    pub fn link(&self) -> u32 {
+        self.number
+    }
+
+    /// How many messages wait, and their bytes.
+    pub fn waiting(&self) -> (usize, u64) {
+        (self.outbox.len(), self.outbox.bytes())
+    }
+
+    /// How many written messages are unsettled.
+    pub fn in_flight(&self) -> usize {
+        self.outbox.in_flight()
+    }
+
+    // ---- inputs: the application ----
+
+    /// The application wants the wire.
+    pub fn handle_connect(&mut self, now: Instant) {
+        if self.step(Event::Connect) {
+            self.ask(now);
+        }
+    }
+
+    /// The application hands in a message of so many bytes, under a ticket that is not in use.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the message was not taken, and its ticket is free.
+    pub fn submit(&mut self, ticket: Ticket, bytes: u32, now: Instant) -> Result<(), Refusal> {
+        // An overdue answer is a verdict before it is a write: the message stays here.
+        self.handle_timeout(now);
+        if self.draining || matches!(self.phase, Phase::Closing | Phase::Closed) {
+            return Err(Refusal::Closed);
+        }
+        if bytes > self.config.message_bytes_max {
+            return Err(Refusal::TooLarge);
+        }
+        let actions = &mut self.actions;
+        self.outbox.push(Entry { ticket, bytes }, |ticket| {
+            actions.push_back(Some(Action::Dropped { ticket, reason: Reason::Overflow }));
+        })?;
+        self.pacer.submitted(now);
+        self.write(now);
+        Ok(())
+    }
+
+    /// The application no longer wants a message to be sent. True if it had not been written: it leaves. What has
+    /// been written stays in flight.
+    pub fn handle_abort(&mut self, ticket: Ticket, now: Instant) -> bool {
+        let waited = self.outbox.remove(ticket);
+        if waited {
+            self.order(Action::Dropped { ticket, reason: Reason::Aborted });
+            self.shut_if_drained(now);
+        }
+        waited
+    }
+
+    /// The application wants a new link now, whatever the backoff says. A link in use is given up for it, and what
+    /// was written on it and is not settled is in doubt; a dial that runs goes on.
+    pub fn handle_reconnect(&mut self, now: Instant) {
+        if !self.draining && matches!(self.phase, Phase::Proving | Phase::Open) {
+            let ground = if self.backoff.take_budget(now) { None } else { Some(Ground::Local) };
+            self.lose_after(Cause::Reconnect, ground, Closed::NONE, now);
+            self.handle_timeout(now);
+        } else {
+            self.redial(Cause::Reconnect, now);
+        }
+    }
+
+    /// The application closes: what waits may be written for so long, then it leaves.
+    pub fn handle_close(&mut self, drain: Duration, now: Instant) {
+        if matches!(self.phase, Phase::Closing | Phase::Closed) {
+            return;
+        }
+        if self.outbox.len() == 0 || drain == Duration::ZERO || self.phase == Phase::Idle {
+            return self.shut(now);
+        }
+        let until = now + drain;
+        if !self.draining || self.timers.at(Timer::Drain).is_none_or(|at| until < at) {
+            self.timers.set(Timer::Drain, until);
+        }
+        self.draining = true;
+        self.tell();
+    }
+
+    // ---- inputs: the link ----
+
+    /// The providers have answered and a socket is connecting.
+    pub fn handle_dialled(&mut self, link: u32, token_changed: bool, now: Instant) {
+        if link != self.number || self.phase != Phase::Asking {
+            return;
+        }
+        self.step(Event::Dialled);
+        if self.credential == Credential::Refused && token_changed {
+            self.credential = Credential::Replaced;
+        }
+        self.link.dialled_at = now;
+        self.timers.set(Timer::Connect, now + self.config.connect_timeout);
+    }
+
+    /// A provider failed, or gave something of which no socket can be made.
+    pub fn handle_dial_failed(&mut self, link: u32, now: Instant) {
+        if link == self.number && self.phase == Phase::Asking {
+            self.lose(Cause::ProviderFailed, Ground::Crowded, Closed { code: 0, clean: false }, now);
+        }
+    }
+
+    /// The socket opened.
+    pub fn handle_link_open(&mut self, link: u32, now: Instant) {
+        if link != self.number || self.phase != Phase::Dialling {
+            return;
+        }
+        self.step(Event::LinkOpened);
+        self.link.opened_at = now;
+        self.timers.stop(Timer::Connect);
+        let dialling = now.since(self.link.dialled_at).times(2);
+        self.timers.set(Timer::Prove, now + dialling.max(PROVE_MIN).min(PROVE_MAX));
+        self.liveness.begin(now);
+    }
+
+    /// A frame came in.
+    pub fn handle_frame(&mut self, link: u32, frame: Frame, now: Instant) {
+        if link != self.number {
+            return;
+        }
+        match self.phase {
+            Phase::Proving => {
+                self.link.heard = true;
+                self.prove(now);
+            }
+            Phase::Open | Phase::Closing => self.link.heard = true,
+            _ => return,
+        }
+        self.credential = Credential::Fresh;
+        let before = now - SETTLE_AFTER.max(self.liveness.rtt.smoothed().times(4));
+        self.settle(before);
+        let unconfirmed = self.outbox.in_flight_bytes();
+        if let Heard::Answer(written) = self.liveness.heard(frame == Frame::Heartbeat, unconfirmed, now) {
+            self.settle_through(written);
+        }
+        // The frame in hand was heard before the clock is asked.
+        self.watch();
+        self.handle_timeout(now);
+    }
+
+    /// The server has sent one of our own messages back, known by an id that nobody could guess: it has read this one
+    /// and, a connection being one stream, everything written before it. Tell it before the frame it came in.
+    pub fn handle_echo(&mut self, ticket: Ticket) {
+        if let Some(written) = self.outbox.position(ticket) {
+            self.settle_through(written);
+        }
+    }
+
+    /// The link is gone: its `close` event.
+    pub fn handle_link_closed(&mut self, link: u32, closed: Closed, now: Instant) {
+        if link != self.number {
+            return;
+        }
+        match self.phase {
+            Phase::Dialling => self.lose(Cause::DialFailed, Ground::Crowded, closed, now),
+            Phase::Proving | Phase::Open => self.closed_by_peer(closed, now),
+            Phase::Closing => {
+                if closed.clean {
+                    // The peer's close frame answers ours, which stood behind everything that was written.
+                    self.settle(now);
+                }
+                self.handshake_over(closed, now);
+            }
+            Phase::Idle | Phase::Asking | Phase::Waiting | Phase::Closed => {}
+        }
+    }
+
+    /// The socket did not take this message although it had not said that it was closed.
+    pub fn handle_write_failed(&mut self, ticket: Ticket, now: Instant) {
+        self.take_back_writes();
+        if !self.outbox.unwrite(ticket) {
+            return;
+        }
+        match self.phase {
+            Phase::Open => self.lose(Cause::WriteFailed, Ground::Unexplained, Closed::NONE, now),
+            // It was the last word before the closing handshake, which has still to be spoken.
+            _ => self.discard_waiting(),
+        }
+    }
+
+    // ---- inputs: the clock and the page ----
+
+    /// A deadline may have passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((timer, due)) = self.timers.expire(now) {
+            match timer {
+                Timer::Connect if self.phase == Phase::Asking => {
+                    self.lose(Cause::ProviderTimeout, Ground::Crowded, Closed { code: 0, clean: false }, now);
+                }
+                Timer::Connect => self.lose(Cause::ConnectTimeout, Ground::Crowded, Closed::NONE, now),
+                Timer::Prove => self.prove(now),
+                Timer::Backoff => {
+                    self.step(Event::Redial);
+                    self.ask(now);
+                }
+                Timer::Heartbeat => self.beat(now),
+                Timer::Reply => match self.liveness.overdue(due, now) {
+                    Overdue::AskAgain => self.beat(now),
+                    Overdue::Dead { unlearned } => {
+                        if unlearned {
+                            self.order(Action::Notice(Notice::ReplyUnlearned));
+                        }
+                        self.lose(Cause::NoReply, Ground::Local, Closed::NONE, now);
+                    }
+                },
+                Timer::Stable => self.backoff.reset(),
+                Timer::Pace => self.write(now),
+                Timer::Drain => self.shut(now),
+                Timer::Handshake => self.handshake_over(Closed::NONE, now),
+            }
+        }
+    }
+
+    /// The machine has slept: the wall clock jumped against the monotonic one.
+    pub fn handle_wake(&mut self, now: Instant) {
+        if self.phase == Phase::Open {
+            // Queued events are delivered after the timers: whatever was due while asleep asks again.
+            if self.liveness.may_probe(now) || self.timers.at(Timer::Reply).is_some_and(|due| due <= now) {
+                self.beat(now);
+            }
+        }
+        self.redial(Cause::Wake, now);
+    }
+
+    /// The browser says that the network is back.
+    pub fn handle_online(&mut self, now: Instant) {
+        self.offline = false;
+        self.tell();
+        self.probe(now);
+        self.redial(Cause::Online, now);
+    }
+
+    /// The browser says that there is no network. It is a hint: an open link is asked, not killed.
+    pub fn handle_offline(&mut self, now: Instant) {
+        self.offline = true;
+        self.tell();
+        self.probe(now);
+        if self.phase == Phase::Waiting {
+            let delay = self.backoff.delay_offline(&mut self.random);
+            self.timers.set(Timer::Backoff, now + delay);
+        }
+    }
+}
