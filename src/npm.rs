@@ -216,6 +216,14 @@ pub fn wire_abort(handle: u32, ticket: u32) -> bool {
     wire(handle).is_some_and(|wire| wire.abort(Ticket(ticket)))
 }
 
+/// An own message has come back; to be called from within `inspect` of the frame that brought it.
+#[wasm_bindgen]
+pub fn wire_echoed(handle: u32, ticket: u32) {
+    if let Some(wire) = wire(handle) {
+        wire.echoed(Ticket(ticket));
+    }
+}
+
 /// A socket has been made for this link.
 #[wasm_bindgen]
 pub fn wire_dialled(handle: u32, link: u32, socket: WebSocket, token_changed: bool) {
