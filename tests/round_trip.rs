@@ -145,11 +145,12 @@ async fn a_map_may_have_any_key() {
         [("__proto__", [("polluted", 1)].into()), ("plain", [("a", 2)].into())].into();
     wire.send("map", &map, None).await.unwrap();
     assert_eq!(server.contents(), [r#"{"__proto__":{"polluted":1},"plain":{"a":2}}"#]);
-    let heard: Rc<RefCell<Vec<BTreeMap<String, BTreeMap<String, u8>>>>> = Rc::default();
+    let heard: Rc<RefCell<Vec<Envelope>>> = Rc::default();
     let to = heard.clone();
-    wire.on("map", move |message| to.borrow_mut().push(message.content().unwrap())).keep();
+    wire.on("map", move |message| to.borrow_mut().push(message.clone())).keep();
     server.receive(&server.sent().get(0));
-    assert_eq!(heard.borrow()[0]["__proto__"]["polluted"], 1);
+    let back: BTreeMap<String, BTreeMap<String, u8>> = heard.borrow()[0].content().unwrap();
+    assert_eq!(back["__proto__"]["polluted"], 1);
 }
 
 #[wasm_bindgen_test]

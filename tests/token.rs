@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use common::{Log, connect, greet, next_server, until};
 use everwire::{Error, Event, State};
+use wasm_bindgen::JsValue;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -58,36 +59,26 @@ async fn a_provider_that_fails_is_a_failed_attempt() {
 
 #[wasm_bindgen_test]
 async fn an_answer_that_nobody_waits_for_makes_no_socket() {
-    let (send, answer) = gate();
-    let wire = connect().token_with(move || answer.take().unwrap()).build().unwrap();
-    let before = common::made();
+    let mut let_go = None;
+    let promise = js_sys::Promise::new(&mut |resolve, _| let_go = Some(resolve));
     let gone = Rc::new(Cell::new(false));
+    let tell = gone.clone();
+    let wire = connect()
+        .token_with(move || {
+            let (promise, tell) = (promise.clone(), tell.clone());
+            async move {
+                promise.await.unwrap();
+                tell.set(true);
+                Ok::<_, Error>(String::from("late"))
+            }
+        })
+        .build()
+        .unwrap();
+    let before = common::made();
     wire.close().await;
-    send(gone.clone());
+    let_go.unwrap().call0(&JsValue::NULL).unwrap();
     until(|| gone.get()).await;
     assert_eq!(common::made(), before);
-}
-
-type Answer = std::pin::Pin<Box<dyn Future<Output = Result<String, Error>>>>;
-
-/// An answer that comes when it is let go, and says when it has.
-fn gate() -> (impl FnOnce(Rc<Cell<bool>>), Cell<Option<Answer>>) {
-    let mut resolve = None;
-    let promise = js_sys::Promise::new(&mut |yes, _| resolve = Some(yes));
-    let told: Rc<Cell<Option<Rc<Cell<bool>>>>> = Rc::default();
-    let tell = told.clone();
-    let answer: Answer = Box::pin(async move {
-        promise.await.unwrap();
-        if let Some(gone) = tell.take() {
-            gone.set(true);
-        }
-        Ok(String::from("late"))
-    });
-    let send = move |gone| {
-        told.set(Some(gone));
-        resolve.unwrap().call0(&wasm_bindgen::JsValue::NULL).unwrap();
-    };
-    (send, Cell::new(Some(answer)))
 }
 
 #[wasm_bindgen_test]
