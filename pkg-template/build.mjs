@@ -78,8 +78,9 @@ async function main() {
   const wasm = await readFile(join(values.glue, 'everwire_bg.wasm'));
   const sources = { [GLUE]: await glueFactory(values.glue), [WASM]: wasm.toString('base64') };
   const out = resolve(values.out);
-  await rm(out, { recursive: true, force: true });
   await mkdir(out, { recursive: true });
+  // What an earlier --internal build may have left.
+  for (const name of ['testing-internal.js', 'testing-internal.js.map']) await rm(join(out, name), { force: true });
 
   const entries = ['index', 'slim', ...(values.internal ? ['testing-internal'] : [])];
   for (const entry of entries) {

@@ -51,6 +51,8 @@ async function settle<T>(name: string, ask: () => T): Promise<Awaited<T>> {
 export function checkUrl(source: unknown): string {
   const page = globalThis.document?.baseURI ?? globalThis.location?.href;
   let url: URL;
+  // `new URL` would turn undefined into a relative url.
+  if (typeof source !== 'string' && !(source as URL | null)?.href) throw connectError('the url must be a string, a URL or a function');
   try {
     url = new URL(source as string | URL, page);
   } catch {

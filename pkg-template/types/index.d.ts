@@ -140,7 +140,7 @@ export class EverwireError extends Error {
   readonly code: ErrorCode;
 }
 
-/** What `connect()` throws: a `TypeError` whose message names the option and its range, or what is wrong with the url. */
+/** What `connect()` throws when no wire can be made of its arguments, or none here. */
 export interface ConnectError extends TypeError {
   readonly code: 'connect';
 }
@@ -385,7 +385,8 @@ export interface Wire<Messages extends object = AnyMessages> extends EventTarget
  * wire.on('text', (message) => show(message.content));
  * await wire.send('text', 'hello', { to: 'room_456' });
  * ```
- * @throws {ConnectError} for an option out of range, an invalid url or subprotocol, `ws:` on an https page, no
- * WebSocket to be had, or a Content-Security-Policy without `'wasm-unsafe-eval'`.
+ * @throws {TypeError} for an unknown option or one out of range; the message names it and the range.
+ * @throws {ConnectError} a `TypeError` with code `connect`: an invalid url or subprotocol, `ws:` on an https page (other
+ * than to the machine itself), no WebSocket to be had, or a Content-Security-Policy without `'wasm-unsafe-eval'`.
  */
 export function connect<Messages extends object = AnyMessages>(url: UrlSource, options?: Options): Wire<Messages>;
