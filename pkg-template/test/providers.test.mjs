@@ -74,6 +74,7 @@ test('a ws: url on an https page is thrown at connect(), but not for the machine
     assert.throws(() => open('ws://127.a.example/'), { code: 'connect' });
     assert.throws(() => open('ws://localhost.a.example/'), { code: 'connect' });
     for (const url of ['ws://localhost:1/', 'ws://x.localhost/', 'ws://127.0.0.1/', 'ws://[::1]/']) open(url);
+    await turn();
   } finally {
     delete globalThis.location;
   }
