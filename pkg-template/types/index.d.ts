@@ -154,7 +154,7 @@ export interface StateChangeEvent extends Event {
 export interface OpenEvent extends Event {
   /** The number of this connection, counted from 1 at every dial. */
   readonly link: number;
-  /** How many attempts it took. */
+  /** How many attempts came before it since the wire was last stable; 0 for a first one that works at once. */
   readonly attempts: number;
 }
 
@@ -245,8 +245,11 @@ export type ProtocolsSource =
 /** What everwire uses of a socket. The browser's, Node's and that of the package `ws` have it. */
 export interface WebSocketLike {
   readonly readyState: number;
+  binaryType: any;
   send(data: any): void;
   close(code?: number, reason?: string): void;
+  addEventListener(type: any, listener: any): void;
+  removeEventListener(type: any, listener: any): void;
 }
 
 /** Checked at `connect()`: an unknown key or a value out of range throws a `TypeError` that names it. */
