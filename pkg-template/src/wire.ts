@@ -358,7 +358,7 @@ export class Wire extends EventTarget {
   #call<Name extends keyof Exports>(
     name: Name, ...args: Parameters<Exports[Name]> extends [number, ...infer Rest] ? Rest : never
   ): ReturnType<Exports[Name]> | undefined {
-    return this.#handle ? (this.#instance.call as Function).call(this.#instance, name, this.#handle, ...args) : undefined;
+    return this.#handle ? (this.#instance as any).call(name, this.#handle, ...args) : undefined;
   }
 }
 
