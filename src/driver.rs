@@ -139,6 +139,12 @@ impl<H: Host + 'static> Driver<H> {
         waited
     }
 
+    /// The frame that is being inspected brings an own message back. Only for inside [`Host::inspect`]: no entry of its
+    /// own, the one that inspects carries out what follows.
+    pub(crate) fn echoed(&self, ticket: Ticket) {
+        self.client.borrow_mut().handle_echo(ticket);
+    }
+
     /// The host has made a socket.
     pub(crate) fn dialled(&self, number: u32, socket: WebSocket, token_changed: bool) {
         let now = self.begin(Place::Export);

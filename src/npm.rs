@@ -214,6 +214,14 @@ pub fn wire_abort(handle: u32, ticket: u32) -> bool {
     wire(handle).is_some_and(|wire| wire.abort(Ticket(ticket)))
 }
 
+/// Called inside `inspect`: the frame at hand brings this message of ours back.
+#[wasm_bindgen]
+pub fn wire_echoed(handle: u32, ticket: u32) {
+    if let Some(wire) = wire(handle) {
+        wire.echoed(Ticket(ticket));
+    }
+}
+
 /// A socket has been made for this link.
 #[wasm_bindgen]
 pub fn wire_dialled(handle: u32, link: u32, socket: WebSocket, token_changed: bool) {

@@ -210,7 +210,14 @@ test('empty binary content, and content over the limit', () => {
   assert.throws(() => encode(compose('i', 'file', null, null, new ArrayBuffer(MAX + 1)), true, MAX), code('too-large'));
 });
 
-test('ids', () => {
-  const id = idSource(new Uint32Array([1, 2 ** 32 - 1, 0]));
-  assert.deepEqual([id(), id()], ['00000001ffffffff00000000-0', '00000001ffffffff00000000-1']);
+test('ids: the wire, the ticket, and what nobody can guess', () => {
+  const ids = idSource(new Uint32Array([1, 2 ** 32 - 1, 0]));
+  const all = Array.from({ length: 1000 }, () => ids.next(2 ** 32 - 1));
+  assert.match(all[0], /^00000001ffffffff00000000-1z141z3-[0-9a-z]{1,7}$/);
+  assert.equal(new Set(all).size, 1000, 'the same ticket, later, is another id');
+  assert.equal(ids.ticketOf(all[0]), 2 ** 32 - 1);
+  for (const foreign of [undefined, null, 7, {}, '', 'x', all[0].slice(1), idSource(new Uint32Array(3)).next(1)]) {
+    assert.equal(ids.ticketOf(foreign), undefined);
+  }
+  assert.ok(Number.isNaN(ids.ticketOf('00000001ffffffff00000000-')), 'a ticket that nothing has');
 });

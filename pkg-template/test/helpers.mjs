@@ -163,6 +163,7 @@ export class FakeCore {
         wire.host.dropped(ticket, 2);
         return true;
       },
+      wire_echoed: (wire, ticket) => wire.host.settled(ticket),
       wire_dialled: (wire, _link, socket) => void (wire.socket = socket),
       wire_dial_failed: (wire) => {
         wire.host.reconnecting(2, 1000, 5, 0);

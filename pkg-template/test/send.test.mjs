@@ -189,6 +189,21 @@ test('settled, once; what the core says of unknown tickets is nothing', async ()
   assert.deepEqual(events.map(fields), [{ id, messageType: 'text' }]);
 });
 
+test('an own message that comes back tells the core; a guess, a stranger and one that waits do not', async () => {
+  const { wire, host, core, socket } = await opened();
+  const back = (...ids) => host.inspect(JSON.stringify(ids.map((id) => ({ type: 'text', id }))));
+  const { id } = await wire.send('text', 'x');
+  await wire.send('text', 'y', { id: 'of-my-own' });
+  socket.readyState = 3;
+  void wire.send('text', 'waits');
+  const [, , ticket] = core.named('wire_submit')[0];
+  const waiting = id.replace(/-.*-/, `-${(ticket + 2).toString(36)}-`);
+  back('of-my-own', 'a stranger', waiting, id.slice(0, -1), id + '0', id.split('-')[0], 7);
+  assert.equal(core.named('wire_echoed').length, 0);
+  back('a stranger', id);
+  assert.deepEqual(core.named('wire_echoed').map((call) => call[2]), [ticket]);
+});
+
 test('a ticket is not given twice while it is in use', async () => {
   const { wire, core } = await opened();
   for (let n = 0; n < 50; n++) void wire.send('text', n);
