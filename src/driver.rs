@@ -111,6 +111,17 @@ impl<H: Host + 'static> Driver<H> {
         self.client.borrow().state()
     }
 
+    /// How many messages wait, and their bytes.
+    pub(crate) fn waiting(&self) -> (usize, u64) {
+        self.client.borrow().waiting()
+    }
+
+    /// Whether a socket for this link is still asked for.
+    pub(crate) fn wants(&self, number: u32) -> bool {
+        let client = self.client.borrow();
+        client.link() == number && client.phase() == Phase::Asking
+    }
+
     // ---- entries: the application and the host ----
 
     pub(crate) fn connect(&self) {
@@ -139,8 +150,7 @@ impl<H: Host + 'static> Driver<H> {
         waited
     }
 
-    /// The frame that is being inspected brings an own message back. Only for inside [`Host::inspect`]: no entry of its
-    /// own, the one that inspects carries out what follows.
+    /// An own message has come back; told from within [`Host::inspect`], so this only feeds.
     pub(crate) fn echoed(&self, ticket: Ticket) {
         self.client.borrow_mut().handle_echo(ticket);
     }
@@ -148,11 +158,7 @@ impl<H: Host + 'static> Driver<H> {
     /// The host has made a socket.
     pub(crate) fn dialled(&self, number: u32, socket: WebSocket, token_changed: bool) {
         let now = self.begin(Place::Export);
-        let wanted = {
-            let client = self.client.borrow();
-            client.link() == number && client.phase() == Phase::Asking
-        };
-        match self.sink().filter(|_| wanted) {
+        match self.sink().filter(|_| self.wants(number)) {
             Some(sink) => {
                 let transport = Rc::new(WebSocketLink::attach(number, socket, &sink));
                 *self.link.borrow_mut() = Some(Current { number, transport });
