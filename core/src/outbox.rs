@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::IN_FLIGHT_MAX;
 use crate::codes::Refusal;
 use crate::time::Instant;
+use crate::{IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX};
 
 /// The host's name for one outgoing message; unique among those that have not left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -184,7 +184,9 @@ impl Outbox {
 
     /// Takes the oldest in flight, if there are more than can be followed.
     pub(crate) fn spill(&mut self) -> Option<Ticket> {
-        if self.flight.len() > IN_FLIGHT_MAX { self.settle() } else { None }
+        let many = self.flight.len() > IN_FLIGHT_MAX;
+        let long = self.flight_bytes > IN_FLIGHT_BYTES_MAX && self.flight.len() > 1;
+        if many || long { self.settle() } else { None }
     }
 }
 

@@ -254,7 +254,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
     #[test]
     fn every_ticket_leaves_once_in_order_and_nothing_is_undefined(
         config in config(), seed: u64, inputs in prop::collection::vec(input(), 1..250),

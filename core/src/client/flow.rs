@@ -91,7 +91,7 @@ impl Client {
     }
 
     pub(super) fn spill(&mut self) {
-        if let Some(ticket) = self.outbox.spill() {
+        while let Some(ticket) = self.outbox.spill() {
             if !self.link.spilled {
                 self.link.spilled = true;
                 self.order(Action::Notice(Notice::InDoubtOverflow));
