@@ -126,12 +126,14 @@ impl<H: Host + 'static> Driver<H> {
 
     pub(crate) fn connect(&self) {
         let now = self.begin(Place::Export);
-        self.client.borrow_mut().handle_connect(now);
-        if let Some(sink) = self.sink() {
-            *self.page.borrow_mut() = Page::listen(&sink);
-        }
-        if page::offline() {
-            self.client.borrow_mut().handle_offline(now);
+        if self.client.borrow().phase() == Phase::Idle {
+            self.client.borrow_mut().handle_connect(now);
+            if let Some(sink) = self.sink() {
+                *self.page.borrow_mut() = Page::listen(&sink);
+            }
+            if page::offline() {
+                self.client.borrow_mut().handle_offline(now);
+            }
         }
         self.finish(now);
     }

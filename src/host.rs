@@ -53,6 +53,8 @@ pub(crate) struct LocalHost {
     pub(crate) handlers: Handlers<Envelope>,
     pub(crate) watchers: Handlers<Event>,
     driver: RefCell<Weak<Driver<Self>>>,
+    /// The driver itself, while it closes: what waits is still written when the application holds the wire no more.
+    closing: RefCell<Option<Rc<Driver<Self>>>>,
     last: Cell<u32>,
     pending: RefCell<BTreeMap<Ticket, Pending>>,
     /// The tickets of what has been written and is not settled, by id.
@@ -72,6 +74,7 @@ impl LocalHost {
             handlers: Handlers::new(),
             watchers: Handlers::new(),
             driver: RefCell::new(Weak::new()),
+            closing: RefCell::new(None),
             last: Cell::new(0),
             pending: RefCell::new(BTreeMap::new()),
             written: RefCell::new(BTreeMap::new()),
@@ -85,6 +88,13 @@ impl LocalHost {
 
     pub(crate) fn drive(&self, driver: &Rc<Driver<Self>>) {
         *self.driver.borrow_mut() = Rc::downgrade(driver);
+    }
+
+    /// Keeps the driver until the wire has closed, which takes `drain` and the closing handshake at the longest.
+    pub(crate) fn hold_until_end(&self, driver: &Rc<Driver<Self>>) {
+        if driver.state() != State::Closed {
+            *self.closing.borrow_mut() = Some(Rc::clone(driver));
+        }
     }
 
     pub(crate) fn wake_at_end(&self, waker: &Waker) {
@@ -355,6 +365,8 @@ impl Host for LocalHost {
                     self.watchers.clear();
                     let wakers = self.at_end.take();
                     wakers.into_iter().for_each(Waker::wake);
+                    // Not the last one: whoever called this loop holds the driver too.
+                    drop(self.closing.take());
                 }
             }
         }

@@ -159,7 +159,10 @@ pub fn instance_start(instance: InstanceHost) {
     INSTANCE.set(Some(Box::leak(Box::new(all))));
     std::panic::set_hook(Box::new(move |info| {
         let mut message = String::new();
-        if let Some(text) = info.payload().downcast_ref::<&str>() {
+        let payload = info.payload();
+        if let Some(text) = payload.downcast_ref::<&str>() {
+            message.push_str(text);
+        } else if let Some(text) = payload.downcast_ref::<String>() {
             message.push_str(text);
         }
         if let Some(location) = info.location() {

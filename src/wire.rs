@@ -20,7 +20,8 @@ use crate::{Error, time};
 
 /// One logical, long-lived connection. It survives many sockets.
 ///
-/// Clones are the same wire. When the last one is dropped, the link is closed; [`Wire::close`] does it properly.
+/// Clones are the same wire. When the last one is dropped, the link is closed at once and what waits is lost;
+/// [`Wire::close`] does it properly.
 /// A handler that holds a clone keeps the wire alive until it has closed.
 #[derive(Clone)]
 pub struct Wire(pub(crate) Rc<Driver<LocalHost>>);
@@ -113,6 +114,7 @@ impl Wire {
 
     fn shut(&self, code: u16, reason: &str, drain: Duration) -> Closing {
         self.0.close(code, JsString::from(reason), time::of_std(drain));
+        self.0.host().hold_until_end(&self.0);
         Closing { wire: self.clone() }
     }
 }

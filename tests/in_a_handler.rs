@@ -6,7 +6,7 @@ mod common;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use common::{Log, open, page_listeners, texts};
+use common::{Log, connect, greet, open, page_listeners, texts};
 use everwire::{Event, State, Subscription, Wire};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -93,6 +93,20 @@ async fn a_handler_that_drops_the_last_wire() {
     assert_eq!(server.close_calls(), [(None, None)]);
     assert_eq!(page_listeners() + 2, before);
     sending.await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_wire_that_closes_is_finished_although_nobody_holds_it() {
+    let wire = connect().build().unwrap();
+    let sending = wire.send("text", "last words", None);
+    drop(wire.close());
+    drop(wire);
+    let server = greet().await;
+    sending.await.unwrap();
+    assert_eq!(server.contents(), ["last words"]);
+    assert_eq!(server.close_calls(), [(Some(1000.0), Some(String::new()))]);
+    server.end(1000, "", true);
+    assert_eq!(page_listeners(), 0);
 }
 
 #[wasm_bindgen_test]
