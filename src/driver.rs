@@ -111,16 +111,29 @@ impl<H: Host + 'static> Driver<H> {
         self.client.borrow().state()
     }
 
+    /// How many messages wait, and their bytes.
+    pub(crate) fn waiting(&self) -> (usize, u64) {
+        self.client.borrow().waiting()
+    }
+
+    /// Whether a socket for this link is still asked for.
+    pub(crate) fn wants(&self, number: u32) -> bool {
+        let client = self.client.borrow();
+        client.link() == number && client.phase() == Phase::Asking
+    }
+
     // ---- entries: the application and the host ----
 
     pub(crate) fn connect(&self) {
         let now = self.begin(Place::Export);
-        self.client.borrow_mut().handle_connect(now);
-        if let Some(sink) = self.sink() {
-            *self.page.borrow_mut() = Page::listen(&sink);
-        }
-        if page::offline() {
-            self.client.borrow_mut().handle_offline(now);
+        if self.client.borrow().phase() == Phase::Idle {
+            self.client.borrow_mut().handle_connect(now);
+            if let Some(sink) = self.sink() {
+                *self.page.borrow_mut() = Page::listen(&sink);
+            }
+            if page::offline() {
+                self.client.borrow_mut().handle_offline(now);
+            }
         }
         self.finish(now);
     }
@@ -139,14 +152,15 @@ impl<H: Host + 'static> Driver<H> {
         waited
     }
 
+    /// An own message has come back; told from within [`Host::inspect`], so this only feeds.
+    pub(crate) fn echoed(&self, ticket: Ticket) {
+        self.client.borrow_mut().handle_echo(ticket);
+    }
+
     /// The host has made a socket.
     pub(crate) fn dialled(&self, number: u32, socket: WebSocket, token_changed: bool) {
         let now = self.begin(Place::Export);
-        let wanted = {
-            let client = self.client.borrow();
-            client.link() == number && client.phase() == Phase::Asking
-        };
-        match self.sink().filter(|_| wanted) {
+        match self.sink().filter(|_| self.wants(number)) {
             Some(sink) => {
                 let transport = Rc::new(WebSocketLink::attach(number, socket, &sink));
                 *self.link.borrow_mut() = Some(Current { number, transport });

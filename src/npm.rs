@@ -1,7 +1,7 @@
 //! The exports of the npm package. `docs/DESIGN.md` §3 is the contract; none of them throws, so anything thrown
 //! through one means that the instance is dead.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use everwire_core::{
@@ -66,7 +66,7 @@ const KIND_HEARTBEAT: u32 = 1;
 
 struct NpmHost {
     host: Host,
-    instance: InstanceHost,
+    instance: &'static InstanceHost,
 }
 
 impl driver::Host for NpmHost {
@@ -134,29 +134,35 @@ impl driver::Host for NpmHost {
 
 type Wire = Rc<Driver<NpmHost>>;
 
-/// The wires of this instance. A handle is never used twice: whoever still holds an old one must not reach a new wire.
-struct Wires {
-    last: u32,
-    list: Vec<(u32, Wire)>,
+/// What there is once in an instance, and for as long as it lives.
+struct Instance {
+    host: InstanceHost,
+    /// A handle is never used twice: whoever still holds an old one must not reach a new wire.
+    last: Cell<u32>,
+    wires: RefCell<Vec<(u32, Wire)>>,
 }
 
 thread_local! {
-    static INSTANCE: RefCell<Option<InstanceHost>> = const { RefCell::new(None) };
-    static WIRES: RefCell<Wires> = const { RefCell::new(Wires { last: 0, list: Vec::new() }) };
+    static INSTANCE: Cell<Option<&'static Instance>> = const { Cell::new(None) };
 }
 
 fn wire(handle: u32) -> Option<Wire> {
-    WIRES.with_borrow(|wires| Some(Rc::clone(&wires.list.iter().find(|(one, _)| *one == handle)?.1)))
+    let wires = INSTANCE.get()?.wires.borrow();
+    Some(Rc::clone(&wires.iter().find(|(one, _)| *one == handle)?.1))
 }
 
 /// Once per instance.
 #[wasm_bindgen]
 pub fn instance_start(instance: InstanceHost) {
     let told = instance.clone();
-    INSTANCE.set(Some(instance));
+    let all = Instance { host: instance, last: Cell::new(0), wires: RefCell::new(Vec::new()) };
+    INSTANCE.set(Some(Box::leak(Box::new(all))));
     std::panic::set_hook(Box::new(move |info| {
         let mut message = String::new();
-        if let Some(text) = info.payload().downcast_ref::<&str>() {
+        let payload = info.payload();
+        if let Some(text) = payload.downcast_ref::<&str>() {
+            message.push_str(text);
+        } else if let Some(text) = payload.downcast_ref::<String>() {
             message.push_str(text);
         }
         if let Some(location) = info.location() {
@@ -180,14 +186,13 @@ fn push_number(text: &mut String, number: u32) {
 /// A wire that dials nothing yet. 0 if the instance was never started.
 #[wasm_bindgen]
 pub fn wire_create(host: Host, config: &Float64Array) -> u32 {
-    let Some(instance) = INSTANCE.with_borrow(Clone::clone) else { return 0 };
+    let Some(instance) = INSTANCE.get() else { return 0 };
     let (config, seed) = decode(config);
-    let driver = Driver::new(config, seed, NpmHost { host, instance });
-    WIRES.with_borrow_mut(|wires| {
-        wires.last += 1;
-        wires.list.push((wires.last, driver));
-        wires.last
-    })
+    let driver = Driver::new(config, seed, NpmHost { host, instance: &instance.host });
+    let handle = instance.last.get() + 1;
+    instance.last.set(handle);
+    instance.wires.borrow_mut().push((handle, driver));
+    handle
 }
 
 /// The wire is wanted.
@@ -212,6 +217,14 @@ pub fn wire_submit(handle: u32, ticket: u32, bytes: u32) -> u32 {
 #[wasm_bindgen]
 pub fn wire_abort(handle: u32, ticket: u32) -> bool {
     wire(handle).is_some_and(|wire| wire.abort(Ticket(ticket)))
+}
+
+/// An own message has come back; to be called from within `inspect` of the frame that brought it.
+#[wasm_bindgen]
+pub fn wire_echoed(handle: u32, ticket: u32) {
+    if let Some(wire) = wire(handle) {
+        wire.echoed(Ticket(ticket));
+    }
 }
 
 /// A socket has been made for this link.
@@ -250,11 +263,12 @@ pub fn wire_close(handle: u32, code: u16, reason: JsString, drain_ms: f64) {
 /// The wire is forgotten, and its link with it.
 #[wasm_bindgen]
 pub fn wire_free(handle: u32) {
-    let freed = WIRES.with_borrow_mut(|wires| {
-        let at = wires.list.iter().position(|(one, _)| *one == handle)?;
-        Some(wires.list.swap_remove(at))
-    });
-    // Outside of the borrow: a link is closed here.
+    let Some(instance) = INSTANCE.get() else { return };
+    let mut wires = instance.wires.borrow_mut();
+    let Some(at) = wires.iter().position(|(one, _)| *one == handle) else { return };
+    let freed = wires.swap_remove(at);
+    drop(wires);
+    // Only now: its link is closed, and that runs code of the socket's.
     drop(freed);
 }
 

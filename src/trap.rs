@@ -16,6 +16,8 @@ pub(crate) fn spring(_place: Place) {}
 
 #[cfg(feature = "trap-hooks")]
 pub(crate) use armed::spring;
+#[cfg(feature = "trap-hooks")]
+pub use armed::trap_arm;
 
 #[cfg(feature = "trap-hooks")]
 mod armed {

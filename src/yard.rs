@@ -5,6 +5,7 @@
 //! browser did not make through one of them. Never `forget()`: that leaks with every reconnect.
 
 use std::cell::{Cell, RefCell};
+use std::mem::{self, ManuallyDrop};
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
@@ -21,7 +22,8 @@ pub(crate) enum Remains {
 
 thread_local! {
     static FRAMES: Cell<u32> = const { Cell::new(0) };
-    static YARD: RefCell<Vec<Remains>> = const { RefCell::new(Vec::new()) };
+    // Without a destructor: there is no end of the thread to run it at, and the code to register it is not linked.
+    static YARD: RefCell<ManuallyDrop<Vec<Remains>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
 }
 
 /// As long as it lives, the browser is inside one of our closures.
@@ -48,7 +50,7 @@ pub(crate) fn bury(remains: Remains) {
 /// Drops what was left, unless one of our closures is running.
 pub(crate) fn sweep() {
     if FRAMES.get() == 0 {
-        let remains = YARD.with(|yard| std::mem::take(&mut *yard.borrow_mut()));
+        let remains = YARD.with(|yard| mem::take(&mut **yard.borrow_mut()));
         drop(remains);
     }
 }

@@ -67,6 +67,7 @@ function watchButtons(container, user) {
       const response = await fetch(`/control/${action}?${query}`, { method: 'POST' });
       if (!response.ok) throw new Error(await response.text());
       const { links } = await response.json();
+      outcome.dataset.links = links;
       setText(outcome, `${whose}: ${links === 0 ? 'no link was up' : links === 1 ? '1 link' : `${links} links`}`);
     } catch (error) {
       setText(outcome, `${whose}: failed, ${error.message}`);

@@ -86,16 +86,16 @@ export class User {
     listen('statechange', () => wire === this.#wire && this.#showState());
     listen('open', ({ link, attempts }) => {
       if (wire === this.#wire) this.#link = link;
-      this.log.add(this.name, 'open', `link ${link}, ${attempts === 1 ? 'first attempt' : `attempt ${attempts}`}`);
+      this.log.add(this.name, 'open', attempts > 1 ? `link ${link}, after ${attempts} attempts` : `link ${link}`);
       this.refresh();
     });
-    listen('close', ({ code, reason, wasClean, cause, willRetry, retryIn }) => {
-      const end = willRetry ? `next attempt in ${seconds(retryIn)}` : 'for good';
-      this.log.add(this.name, 'close', `code ${code}${reason ? ` “${reason}”` : ''}, cause ${cause}, ${wasClean ? 'clean' : 'not clean'}; ${end}`);
+    listen('close', ({ code, reason, wasClean, cause, willRetry }) => {
+      const said = reason ? ` “${reason}”` : '';
+      this.log.add(this.name, 'close', `code ${code}${said}, cause ${cause}, ${wasClean ? 'clean' : 'not clean'}${willRetry ? '' : ', for good'}`);
     });
     listen('reconnecting', ({ attempt, delay, cause, code }) => {
       if (wire === this.#wire) this.#nextAttemptAt = performance.now() + delay;
-      this.log.add(this.name, 'reconnecting', `attempt ${attempt} in ${seconds(delay)}: ${cause}${code ? ` (code ${code})` : ''}`);
+      this.log.add(this.name, 'reconnecting', `attempt ${attempt} ${delay < 50 ? 'at once' : `in ${(delay / 1000).toFixed(1)} s`}, cause ${cause}${code ? ` (${code})` : ''}`);
       this.refresh();
     });
     listen('settled', ({ id }) => this.#mark(id, 'settled'));
@@ -212,8 +212,4 @@ export class User {
       else if (state !== 'closing') this.disconnect(); // not `disabled` meanwhile, which would drop the keyboard's focus
     });
   }
-}
-
-function seconds(ms) {
-  return `${(ms / 1000).toFixed(1)} s`;
 }

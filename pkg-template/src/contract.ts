@@ -7,6 +7,7 @@ export interface Exports {
   wire_connect(handle: number): void;
   wire_submit(handle: number, ticket: number, bytes: number): number;
   wire_abort(handle: number, ticket: number): boolean;
+  wire_echoed(handle: number, ticket: number): void;
   wire_dialled(handle: number, link: number, socket: WebSocket, tokenChanged: boolean): void;
   wire_dial_failed(handle: number, link: number): void;
   wire_reconnect(handle: number): void;

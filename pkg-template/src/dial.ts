@@ -51,10 +51,12 @@ async function settle<T>(name: string, ask: () => T): Promise<Awaited<T>> {
 export function checkUrl(source: unknown): string {
   const page = globalThis.document?.baseURI ?? globalThis.location?.href;
   let url: URL;
+  // `new URL` would turn undefined into a relative url.
+  if (typeof source !== 'string' && !(source as URL | null)?.href) throw connectError('the url must be a string, a URL or a function');
   try {
     url = new URL(source as string | URL, page);
   } catch {
-    throw connectError('the url is invalid' + (page ? '' : ' (without a page it has to be absolute)'));
+    throw connectError('the url is invalid' + (page ? '' : ' or not absolute'));
   }
   url.protocol = url.protocol.replace('http', 'ws');
   if (!/^wss?:$/.test(url.protocol)) throw connectError('the url must be wss:, ws:, https:, http: or relative');
@@ -75,11 +77,13 @@ function toList(protocols: Exclude<ProtocolsSource, Function>): string[] {
 
 /** RFC 6455 has them be tokens of RFC 2616, each at most once; `WebSocket` throws for others. */
 function checkProtocols(list: string[]): string[] {
+  // By number: the last may be the token.
+  const which = (place: number) => `subprotocol ${place + 1} of ${list.length}`;
   for (const [place, protocol] of list.entries()) {
     if (typeof protocol !== 'string' || !/^[\w!#$%&'*+\-.^`|~]+$/.test(protocol)) {
-      throw connectError(`subprotocol ${place + 1} (a token is the last) is empty or has a character that none may have: space, comma, = …`);
+      throw connectError(`${which(place)} is empty or has a character like space, comma or =`);
     }
-    if (list.indexOf(protocol) < place) throw connectError(`subprotocol ${place + 1} (a token is the last) is there twice`);
+    if (list.indexOf(protocol) < place) throw connectError(`${which(place)} is there twice`);
   }
   return list;
 }

@@ -8,11 +8,33 @@ export type Frame = string | Uint8Array<ArrayBuffer>;
 export const heartbeatFrame = '{"type":"heartbeat"}';
 
 /** A source of ids: 96 random bits per wire, so that two tabs never meet, and a counter. */
-export function idSource(random: Uint32Array): () => string {
+export interface Ids {
+  /** An id for the message of this ticket. */
+  next(ticket: number): string;
+  /** The ticket in an id that looks like one of ours, else undefined. Whoever asks compares the whole id. */
+  ticketOf(id: unknown): number | undefined;
+}
+
+/**
+ * Ids are the wire's 96 random bits, the ticket, and 32 random bits of their own: who has not been sent the message
+ * cannot name it, so a message of ours that comes back proves that the server has read it.
+ */
+export function idSource(prefixBits: Uint32Array): Ids {
   let prefix = '';
-  for (const word of random) prefix += word.toString(16).padStart(8, '0');
-  let counter = 0;
-  return () => prefix + '-' + (counter++).toString(36);
+  for (const word of prefixBits) prefix += word.toString(16).padStart(8, '0');
+  prefix += '-';
+  const pool = new Uint32Array(64);
+  let used = pool.length;
+  return {
+    next(ticket) {
+      if (used === pool.length) {
+        crypto.getRandomValues(pool);
+        used = 0;
+      }
+      return prefix + ticket.toString(36) + '-' + pool[used++]!.toString(36);
+    },
+    ticketOf: (id) => (typeof id === 'string' && id.startsWith(prefix) ? parseInt(id.slice(prefix.length), 36) : undefined),
+  };
 }
 
 export function compose(

@@ -5,19 +5,19 @@ import type { ErrorCode } from '../types/index.js';
 const texts: Record<ErrorCode, string> = {
   closed: 'the wire is closed',
   content: 'JSON cannot hold this content',
-  'too-large': 'the message is longer than maxMessageBytes',
+  'too-large': 'longer than maxMessageBytes',
   'outbox-full': 'the outbox is full',
   aborted: 'the send was aborted',
-  'binary-disabled': 'binary content needs the option binary: true',
-  'malformed-frame': 'the server sent a frame that is no envelope',
+  'binary-disabled': 'binary content needs option binary: true',
+  'malformed-frame': 'a frame from the server is no envelope',
   handler: 'a message handler failed',
   provider: 'a url, token or protocols function failed',
   connect: 'the WebSocket could not be made',
   'core-died': 'the WebAssembly instance died',
-  'in-doubt-overflow': 'too many written messages are unconfirmed',
-  'reply-unlearned': 'the server stopped answering heartbeats; answers are no longer expected',
+  'in-doubt-overflow': 'too many messages are unconfirmed',
+  'reply-unlearned': 'the server stopped answering heartbeats',
   'auth-refused': 'the server refused two different tokens',
-  'max-attempts': 'reconnect.maxAttempts attempts have failed',
+  'max-attempts': 'reconnect.maxAttempts reached',
 };
 
 export class EverwireError extends Error {

@@ -76,7 +76,7 @@ export function timeout(name: string, value: unknown, fallback: number): number 
 
 /** The value itself is shown only if it is a number: a string may be a token in the wrong place. */
 export function fail(name: string, expected: string, value: unknown): never {
-  throw connectError(`option ${name} must be ${expected}, not ${typeof value === 'number' ? value : typeof value}`);
+  throw new TypeError(`everwire: ${name} must be ${expected}, not ${typeof value === 'number' ? value : typeof value}`);
 }
 
 function bag(name: string, value: unknown): Bag {
@@ -86,7 +86,7 @@ function bag(name: string, value: unknown): Bag {
 }
 
 function none(prefix: string, unknown: Bag): void {
-  for (const key in unknown) throw connectError(`there is no option ${prefix}${key}`);
+  for (const key in unknown) throw new TypeError(`everwire: there is no option ${prefix}${key}`);
 }
 
 function typed(name: string, value: unknown, ...types: string[]): void {

@@ -4,7 +4,7 @@ import { utf8Cut, utf8Length } from './bytes.ts';
 import * as codes from './codes.ts';
 import type { Exports, Host } from './contract.ts';
 import { targetSource } from './dial.ts';
-import { compose, decodeOwn, encode, type Frame, heartbeatFrame, idSource, inspect } from './envelope.ts';
+import { compose, decodeOwn, encode, type Frame, heartbeatFrame, type Ids, idSource, inspect } from './envelope.ts';
 import { EverwireError, report } from './errors.ts';
 import { acquire, type Instance } from './instance.ts';
 import { check, fail, type Settings, timeout } from './options.ts';
@@ -44,7 +44,7 @@ export class Wire extends EventTarget {
   #socket: WebSocket | undefined;
   #token: string | undefined;
   #target: ReturnType<typeof targetSource>;
-  #nextId: () => string;
+  #ids: Ids;
   #kept = new Map<number, Kept>();
   #lastTicket = 0;
   #queued = 0;
@@ -66,7 +66,7 @@ export class Wire extends EventTarget {
     this.#target = targetSource(url, this.#settings);
     this.#instance = acquire(compile);
     const random = crypto.getRandomValues(new Uint32Array(5));
-    this.#nextId = idSource(random.subarray(2));
+    this.#ids = idSource(random.subarray(2));
     this.#instance.wires.add(this.#coreDied);
     const config = Float64Array.of(random[0]!, random[1]!, ...this.#settings.config);
     this.#handle = this.#instance.call('wire_create', this.#host(), config) ?? 0;
@@ -110,7 +110,8 @@ export class Wire extends EventTarget {
   }
 
   send(type: string, content: unknown, options: SendOptions = {}): Promise<Receipt> {
-    const { to = null, meta, signal, id = this.#nextId() } = options;
+    const ticket = this.#nextTicket();
+    const { to = null, meta, signal, id = this.#ids.next(ticket) } = options;
     let resolve!: (receipt: Receipt) => void;
     let reject!: (error: unknown) => void;
     const promise = new Promise<Receipt>((yes, no) => {
@@ -141,7 +142,7 @@ export class Wire extends EventTarget {
     else if (signal?.aborted) refuse(new EverwireError('aborted', undefined, signal.reason), message);
     else {
       const kept: Kept = { id, type, frame, bytes, written: false, signal, resolve, reject, unhook: noop };
-      const ticket = this.#keep(kept);
+      this.#keep(ticket, kept);
       const refused = this.#call('wire_submit', ticket, bytes);
       if (refused) {
         this.#forget(ticket);
@@ -192,6 +193,7 @@ export class Wire extends EventTarget {
       beat: (socket) => transmit(socket, heartbeatFrame),
       inspect: (data) => {
         const found = inspect(data, this.#settings.binary, this.#settings.maxMessageBytes);
+        found.messages.forEach(this.#echoed, this);
         if (found.messages.length) this.#instance.queueMessage(() => found.messages.forEach(this.#deliver, this));
         if (found.error) this.#error(found.error);
         return found.code;
@@ -266,15 +268,25 @@ export class Wire extends EventTarget {
     }
   }
 
-  #keep(kept: Kept): number {
+  #nextTicket(): number {
     do {
       this.#lastTicket = (this.#lastTicket + 1) >>> 0;
     } while (this.#kept.has(this.#lastTicket));
-    // Before the core hears of it: it may ask for the bytes within the same call.
-    this.#kept.set(this.#lastTicket, kept);
+    return this.#lastTicket;
+  }
+
+  /** Before the core hears of it: it may ask for the bytes within the same call. */
+  #keep(ticket: number, kept: Kept): void {
+    this.#kept.set(ticket, kept);
     this.#queued++;
     this.#queuedBytes += kept.bytes;
-    return this.#lastTicket;
+  }
+
+  /** A server that forwards to everybody sends our own messages back: it has read what it returns. */
+  #echoed({ id }: Envelope): void {
+    const ticket = this.#ids.ticketOf(id);
+    const kept = ticket === undefined ? undefined : this.#kept.get(ticket);
+    if (kept?.written && kept.id === id) this.#call('wire_echoed', ticket!);
   }
 
   #leaveQueue(kept: Kept): void {
@@ -358,7 +370,7 @@ export class Wire extends EventTarget {
   #call<Name extends keyof Exports>(
     name: Name, ...args: Parameters<Exports[Name]> extends [number, ...infer Rest] ? Rest : never
   ): ReturnType<Exports[Name]> | undefined {
-    return this.#handle ? (this.#instance.call as Function).call(this.#instance, name, this.#handle, ...args) : undefined;
+    return this.#handle ? (this.#instance as any).call(name, this.#handle, ...args) : undefined;
   }
 }
 

@@ -140,7 +140,7 @@ export class EverwireError extends Error {
   readonly code: ErrorCode;
 }
 
-/** What `connect()` throws: a `TypeError` whose message names the option and its range, or what is wrong with the url. */
+/** What `connect()` throws when no wire can be made of its arguments, or none here. */
 export interface ConnectError extends TypeError {
   readonly code: 'connect';
 }
@@ -154,7 +154,7 @@ export interface StateChangeEvent extends Event {
 export interface OpenEvent extends Event {
   /** The number of this connection, counted from 1 at every dial. */
   readonly link: number;
-  /** How many attempts it took. */
+  /** How many attempts came before it since the wire was last stable; 0 for a first one that works at once. */
   readonly attempts: number;
 }
 
@@ -245,8 +245,11 @@ export type ProtocolsSource =
 /** What everwire uses of a socket. The browser's, Node's and that of the package `ws` have it. */
 export interface WebSocketLike {
   readonly readyState: number;
+  binaryType: any;
   send(data: any): void;
   close(code?: number, reason?: string): void;
+  addEventListener(type: any, listener: any): void;
+  removeEventListener(type: any, listener: any): void;
 }
 
 /** Checked at `connect()`: an unknown key or a value out of range throws a `TypeError` that names it. */
@@ -385,7 +388,8 @@ export interface Wire<Messages extends object = AnyMessages> extends EventTarget
  * wire.on('text', (message) => show(message.content));
  * await wire.send('text', 'hello', { to: 'room_456' });
  * ```
- * @throws {ConnectError} for an option out of range, an invalid url or subprotocol, `ws:` on an https page, no
- * WebSocket to be had, or a Content-Security-Policy without `'wasm-unsafe-eval'`.
+ * @throws {TypeError} for an unknown option or one out of range; the message names it and the range.
+ * @throws {ConnectError} a `TypeError` with code `connect`: an invalid url or subprotocol, `ws:` on an https page (other
+ * than to the machine itself), no WebSocket to be had, or a Content-Security-Policy without `'wasm-unsafe-eval'`.
  */
 export function connect<Messages extends object = AnyMessages>(url: UrlSource, options?: Options): Wire<Messages>;

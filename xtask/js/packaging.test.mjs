@@ -129,7 +129,7 @@ for (const [module, moduleResolution] of [
          // @ts-expect-error content of the wrong type
          await wire.send('typing', 'yes');
          // @ts-expect-error a type that was not declared
-         wire.on('image', () => {});
+         wire.on('nonsense', () => {});
          // @ts-expect-error no such option
          connect('wss://example.com', { heartbeat: 1 });
          off();

@@ -1,9 +1,10 @@
 //! `cargo xtask demo`: the demo page on the built package, with the server it talks to.
 
+use std::process::Command;
+
 use crate::Result;
 use crate::npm;
 use crate::package::{self, Variant};
-use crate::proc;
 
 /// Builds the package and serves the demo until the developer stops it.
 pub(crate) fn run(args: &[String]) -> Result<()> {
@@ -13,7 +14,20 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     if let Some(port) = port {
         server.args(["--port", &port.to_string()]);
     }
-    proc::run(&mut server)
+    become_server(&mut server)
+}
+
+/// The server takes this process's place: whatever ends the command ends the server.
+#[cfg(unix)]
+fn become_server(server: &mut Command) -> Result<()> {
+    use std::os::unix::process::CommandExt;
+    Err(format!("node: {}", server.exec()))
+}
+
+#[cfg(not(unix))]
+fn become_server(server: &mut Command) -> Result<()> {
+    let status = server.status().map_err(|error| format!("node: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("www/server.mjs: {status}")) }
 }
 
 fn port(args: &[String]) -> Result<Option<u16>> {

@@ -9,6 +9,7 @@ mod npm;
 mod package;
 mod proc;
 mod setup;
+mod shorten;
 mod size;
 mod step;
 mod test;

@@ -7,6 +7,7 @@ use crate::Result;
 use crate::npm::{self, Size};
 use crate::proc;
 use crate::setup;
+use crate::shorten;
 use crate::step::{say, step};
 use crate::wasm::Module;
 use crate::workspace::{self, root, shown};
@@ -104,10 +105,9 @@ pub(crate) fn build(variant: Variant) -> Result<Built> {
 /// A Rust application that depends on everwire must not find foreign exports in its own wasm.
 pub(crate) fn check_library() -> Result<()> {
     let raw = compile(&["--no-default-features"], workspace::target()?)?;
-    let bytes = fs::read(&raw).map_err(|error| format!("{}: {error}", raw.display()))?;
     // wasm-bindgen's own start with two underscores; the linker exports the memory and two bounds of it.
     let own = |name: &&String| !name.starts_with("__") && *name != "memory";
-    match Module::read(&bytes)?.exports.iter().find(own) {
+    match Module::read(&read(&raw)?)?.exports.iter().find(own) {
         Some(foreign) => Err(format!("without the feature `npm` the wasm still exports `{foreign}`")),
         None => Ok(()),
     }
@@ -149,7 +149,11 @@ fn bind(raw: &Path, work: &Path) -> Result<PathBuf> {
         "everwire",
     ]);
     step("wasm-bindgen", || proc::quiet(command.arg("--out-dir").arg(&out).arg(raw)))?;
-    Ok(out.join("everwire_bg.wasm"))
+    let (wasm, glue) = (out.join("everwire_bg.wasm"), out.join("everwire.js"));
+    let (short_wasm, short_glue) = shorten::shorten(&read(&wasm)?, &String::from_utf8_lossy(&read(&glue)?))?;
+    write(&wasm, &short_wasm)?;
+    write(&glue, short_glue.as_bytes())?;
+    Ok(wasm)
 }
 
 fn smallest(wasm: &Path, work: &Path) -> Result<(&'static str, Size)> {
@@ -183,9 +187,8 @@ fn wasm_opt(level: &str, from: &Path, to: &Path) -> std::process::Command {
 fn check(variant: Variant, dir: &Path) -> Result<()> {
     npm::check_package(dir, variant == Variant::Trap)?;
     let wasm = dir.join("everwire.wasm");
-    let bytes = fs::read(&wasm).map_err(|error| format!("{}: {error}", wasm.display()))?;
-    let module = Module::read(&bytes).map_err(|error| format!("{}: {error}", wasm.display()))?;
-    if let Some(foreign) = module.imports.iter().find(|import| *import != "./everwire_bg.js") {
+    let module = Module::read(&read(&wasm)?).map_err(|error| format!("{}: {error}", wasm.display()))?;
+    if let Some(foreign) = module.imports.iter().find(|import| *import != shorten::MODULE) {
         return Err(format!("the wasm imports from `{foreign}`, which is not wasm-bindgen's module"));
     }
     if module.sections.iter().any(|section| section.0 == "name") {
@@ -209,7 +212,7 @@ fn check(variant: Variant, dir: &Path) -> Result<()> {
 fn no_hook_in_text(dir: &Path) -> Result<()> {
     for name in ["index.js", "slim.js", "index.d.ts", "slim.d.ts"] {
         let file = dir.join(name);
-        let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let text = String::from_utf8_lossy(&read(&file)?).into_owned();
         let mut words = text.split(|char: char| !char.is_alphanumeric() && char != '_');
         if let Some(word) = words.find(|word| is_trap_hook(word)) {
             return Err(format!("{} mentions the trap hook `{word}`", shown(&file)));
@@ -220,6 +223,14 @@ fn no_hook_in_text(dir: &Path) -> Result<()> {
 
 fn is_trap_hook(name: &str) -> bool {
     TRAP_HOOKS.iter().any(|part| name.contains(part))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    fs::read(file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+fn write(file: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(file, bytes).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 fn empty(dir: &Path) -> Result<()> {

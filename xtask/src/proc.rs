@@ -1,4 +1,4 @@
-//! Running other programs: quietly, in the foreground, or streamed and kept for counting.
+//! Running other programs: quietly, or streamed and kept for counting.
 
 use std::env;
 use std::ffi::OsString;
@@ -53,13 +53,6 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
     }
     let err = String::from_utf8_lossy(&output.stderr);
     Err(format!("{shown}: {}\n{out}{err}", how(output.status)))
-}
-
-/// Runs in the foreground, on the developer's terminal.
-pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let shown = shown(command);
-    let status = command.status().map_err(|error| format!("{shown}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{shown}: {}", how(status))) }
 }
 
 /// Streams the output while keeping it. A program that outlives `limit` is ended with all its descendants.

@@ -2,6 +2,9 @@
 
 /** @param {{sent: number, records?: object[]}} report @param {string[]} received */
 export function compare(report, received) {
+  // A client that makes its own ids tells which message had which.
+  const nameOf = new Map((report.records ?? []).map(({ id, n }) => [id, `m${n}`]));
+  received = received.map((id) => nameOf.get(id) ?? id);
   const arrivals = new Map();
   for (const id of received) arrivals.set(id, (arrivals.get(id) ?? 0) + 1);
   const ids = Array.from({ length: report.sent }, (_, n) => `m${n}`);
@@ -18,7 +21,7 @@ export function compare(report, received) {
     newest = Math.max(newest, n);
   }
 
-  const reported = new Set((report.records ?? []).filter((record) => record.undelivered).map((record) => record.id));
+  const reported = new Set((report.records ?? []).filter((record) => record.undelivered).map((record) => nameOf.get(record.id)));
   return {
     sent: report.sent,
     delivered: arrivals.size,

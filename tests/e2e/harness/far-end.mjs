@@ -23,8 +23,8 @@ class FarEnd extends EventEmitter {
     return this.connections;
   }
 
-  took(connection, id) {
-    if (typeof id === 'string' && id.startsWith('m')) this.received.push(id);
+  took(connection, { id, type }) {
+    if (type === 'text') this.received.push(id);
     if (connection === this.connections) this.onNewest += 1;
     this.emit('change');
   }
@@ -52,7 +52,7 @@ async function startWs(feed) {
   const server = await startServer({ maxMessagesPerSecond: 10_000 });
   server.wss.on('connection', (socket) => {
     const connection = far.connected();
-    socket.on('message', (data) => far.took(connection, JSON.parse(data).id));
+    socket.on('message', (data) => far.took(connection, JSON.parse(data)));
   });
   if (feed) {
     far.feed((message) => {
@@ -82,7 +82,7 @@ async function startSocketIo(feed) {
   io.on('connection', (socket) => {
     const connection = far.connected();
     socket.on('message', (message) => {
-      far.took(connection, message.id);
+      far.took(connection, message);
       io.emit('message', message);
     });
   });

@@ -6,17 +6,21 @@ export async function open({ url, delays, heartbeat, on }) {
     reconnect: { delayMin: delays.min, delayMax: delays.max, factor: delays.factor },
     ...(heartbeat && { heartbeatInterval: heartbeat, expectReply: true }),
   });
-  const records = new Map();
+  // The ids are everwire's own: only those are recognised when the server sends a message back. Until its promise has
+  // settled a message is known by its content, which is its number.
+  const records = [];
+  const byId = new Map();
   const promises = [];
   const errors = [];
   wire.addEventListener('open', () => on.open());
   wire.addEventListener('close', (event) => on.close(`${event.cause} ${event.code}`));
   wire.addEventListener('error', (event) => errors.push(event.error?.code ?? String(event.error)));
   wire.addEventListener('settled', ({ id }) => {
-    records.get(id).settled += 1;
+    byId.get(id).settled += 1;
   });
-  wire.addEventListener('undelivered', ({ id, reason, cause }) => {
-    const record = records.get(id);
+  wire.addEventListener('undelivered', ({ id, reason, cause, message }) => {
+    const record = records[message.content];
+    record.id = id;
     record.undelivered += 1;
     record.reason = reason;
     record.cause = cause;
@@ -27,13 +31,15 @@ export async function open({ url, delays, heartbeat, on }) {
   wire.on('feed', (message) => on.message(message));
 
   return {
-    send(id, n) {
-      const record = { id, n, stateAtSend: wire.state, written: false, rejected: null, settled: 0, undelivered: 0 };
-      records.set(id, record);
+    send(_id, n) {
+      const record = { id: null, n, stateAtSend: wire.state, written: false, rejected: null, settled: 0, undelivered: 0 };
+      records[n] = record;
       promises.push(
-        wire.send('text', n, { id }).then(
+        wire.send('text', n).then(
           (receipt) => {
-            record.written = receipt.level === 'written' && receipt.id === id;
+            record.id = receipt.id;
+            byId.set(receipt.id, record);
+            record.written = receipt.level === 'written';
           },
           (error) => {
             record.rejected = error.code;
@@ -46,6 +52,6 @@ export async function open({ url, delays, heartbeat, on }) {
       await Promise.all(promises);
       await wire.close();
     },
-    report: () => ({ records: [...records.values()], errors, state: wire.state, queued: wire.queued }),
+    report: () => ({ records, errors, state: wire.state, queued: wire.queued }),
   };
 }
