@@ -1,8 +1,8 @@
 // What the peers share that look like a WebSocket: an envelope is a JSON text, open is readyState 1.
-export function envelope(id, n) {
+export function envelope(id, n, type = 'text') {
   return {
     id,
-    type: 'text',
+    type,
     sender: 'page',
     receiver: null,
     content: n,
@@ -26,11 +26,11 @@ export function endMarker(send) {
   const done = new Promise((resolve) => (ended = resolve));
   let finishing = false;
   return {
-    seen: (message) => message.id === 'end' && ended(),
-    opened: () => finishing && send(envelope('end', -1)),
+    seen: (message) => message.type === 'end' && ended(),
+    opened: () => finishing && send(envelope('end', null, 'end')),
     finish: () => {
       finishing = true;
-      send(envelope('end', -1));
+      send(envelope('end', null, 'end'));
       return done;
     },
   };
