@@ -45,7 +45,8 @@ for (const [place, where] of PLACES.entries()) {
           const rejected = stuck.send('text', 'pending').then(() => null, (error) => error.code);
           // Open, and nothing else happening: the greeting has come and this message has been echoed.
           const echoed = new Promise((resolve) => used.on('text', resolve));
-          await used.send('text', 'written');
+          // An id of everwire's own would be recognised in the echo and settled by it.
+          await used.send('text', 'written', { id: 'of-my-own' });
           await echoed;
           window.trap = { internal, used, stuck, told, rejected, url };
         },

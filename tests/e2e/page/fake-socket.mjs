@@ -1,6 +1,9 @@
 // A WebSocket without a network: the test decides when it opens, what it receives, how it ends and how it misbehaves.
 // It takes handlers both ways, as properties and as listeners.
 
+/** A socket's own `close` bound to itself goes with the socket and holds nothing of the client's. */
+const isOurs = (listener) => listener.name !== 'bound close';
+
 export class FakeSocket extends EventTarget {
   static CONNECTING = 0;
   static OPEN = 1;
@@ -24,6 +27,7 @@ export class FakeSocket extends EventTarget {
   sendError = null;
   /** Whether `close()` leads to a `close` event. */
   answersClose = true;
+  /** Listeners that would keep the client's memory alive. */
   listeners = 0;
 
   constructor(url, protocols = []) {
@@ -44,14 +48,14 @@ export class FakeSocket extends EventTarget {
     return FakeSocket.made.at(-1);
   }
 
-  addEventListener(...args) {
-    this.listeners += 1;
-    super.addEventListener(...args);
+  addEventListener(name, listener, ...rest) {
+    if (isOurs(listener)) this.listeners += 1;
+    super.addEventListener(name, listener, ...rest);
   }
 
-  removeEventListener(...args) {
-    this.listeners -= 1;
-    super.removeEventListener(...args);
+  removeEventListener(name, listener, ...rest) {
+    if (isOurs(listener)) this.listeners -= 1;
+    super.removeEventListener(name, listener, ...rest);
   }
 
   send(data) {
