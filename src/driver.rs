@@ -29,7 +29,7 @@ use crate::yard::{self, Remains};
 const TIMEOUT_MAX_MS: u32 = i32::MAX as u32;
 
 /// Whoever holds payloads and promises for the machine. Nothing here runs code of the user: it is queued.
-pub(crate) trait Host {
+pub(crate) trait Host: 'static {
     fn dial(&self, link: u32);
     fn write(&self, socket: &WebSocket, ticket: Ticket) -> bool;
     fn beat(&self, socket: &WebSocket);
@@ -48,12 +48,12 @@ pub(crate) trait Host {
     fn guard(&self, function: &Function) -> Function {
         function.clone()
     }
+    /// What was wrapped must not be called any more.
+    fn release(&self, _guarded: &Function) {}
     /// An entry through the timer begins: gloo-timers makes a closure of its own, which cannot be wrapped …
     fn timer_begins(&self) {}
     /// … and has ended.
     fn timer_ended(&self) {}
-    /// The timer will fire after so many milliseconds.
-    fn timer_armed(&self, _delay_ms: u32) {}
 }
 
 struct Armed {
@@ -86,7 +86,7 @@ pub(crate) struct Driver<H: Host> {
     reason: RefCell<JsString>,
 }
 
-impl<H: Host + 'static> Driver<H> {
+impl<H: Host> Driver<H> {
     /// A wire that does nothing until [`Self::connect`].
     pub(crate) fn new(config: Config, seed: u64, host: H) -> Rc<Self> {
         Rc::new_cyclic(|me| Self {
@@ -262,7 +262,7 @@ impl<H: Host + 'static> Driver<H> {
             Action::DropLink { link } => {
                 let dropped = self.link.borrow_mut().take_if(|current| current.number == link);
                 if let Some(dropped) = dropped {
-                    retire(dropped);
+                    retire(dropped, self);
                 }
             }
             Action::Settled { ticket } => self.host.settled(ticket),
@@ -300,7 +300,6 @@ impl<H: Host + 'static> Driver<H> {
         });
         // The one that this replaces has not fired, so its closure is not running.
         *self.timer.borrow_mut() = Some(Armed { at, timeout });
-        self.host.timer_armed(delay_ms);
     }
 
     fn fired(&self) {
@@ -319,15 +318,19 @@ impl<H: Host + 'static> Driver<H> {
 
     fn leave_page(&self) {
         if let Some(page) = self.page.take() {
-            page.leave();
+            page.leave(self);
             yard::bury(Remains::Page(page));
         }
     }
 }
 
-impl<H: Host + 'static> Sink for Driver<H> {
+impl<H: Host> Sink for Driver<H> {
     fn guard(&self, function: &Function) -> Function {
         self.host.guard(function)
+    }
+
+    fn release(&self, guarded: &Function) {
+        self.host.release(guarded);
     }
 
     fn link_opened(&self, link: u32) {
@@ -374,17 +377,17 @@ impl<H: Host + 'static> Sink for Driver<H> {
 impl<H: Host> Drop for Driver<H> {
     fn drop(&mut self) {
         if let Some(link) = self.link.take() {
-            retire(link);
+            retire(link, self);
         }
         if let Some(page) = self.page.take() {
-            page.leave();
+            page.leave(self);
             yard::bury(Remains::Page(page));
         }
     }
 }
 
-fn retire(link: Current) {
-    link.transport.abandon();
+fn retire(link: Current, sink: &dyn Sink) {
+    link.transport.abandon(sink);
     yard::bury(Remains::Link(link.transport));
 }
 

@@ -48,6 +48,8 @@ extern "C" {
 pub(crate) trait Sink {
     /// Wraps a function that is to be given to the browser.
     fn guard(&self, function: &Function) -> Function;
+    /// What was wrapped must not be called any more, not even for an event that has already happened.
+    fn release(&self, guarded: &Function);
     fn link_opened(&self, link: u32);
     fn link_frame(&self, link: u32, data: &JsValue);
     fn link_closed(&self, link: u32, code: u16, clean: bool, reason: JsString);
@@ -61,7 +63,7 @@ pub(crate) trait Transport {
     /// Starts the closing handshake; events still come.
     fn close(&self, code: u16, reason: &JsString);
     /// No more events. What is open is closed; what is connecting, if it ever opens.
-    fn abandon(&self);
+    fn abandon(&self, sink: &dyn Sink);
 }
 
 /// A `WebSocket` and what listens to it.
@@ -127,7 +129,9 @@ impl Transport for WebSocketLink {
         }
     }
 
-    fn abandon(&self) {
+    fn abandon(&self, sink: &dyn Sink) {
+        sink.release(&self.on_message);
+        sink.release(&self.on_change);
         let socket = self.target();
         socket.unlisten("message", &self.on_message);
         for kind in CHANGES {

@@ -29,11 +29,11 @@ extern "C" {
     #[wasm_bindgen(method, structural)]
     fn guard(this: &InstanceHost, function: &Function) -> Function;
     #[wasm_bindgen(method, structural)]
+    fn release(this: &InstanceHost, guarded: &Function);
+    #[wasm_bindgen(method, structural)]
     fn enter(this: &InstanceHost);
     #[wasm_bindgen(method, structural)]
     fn leave(this: &InstanceHost);
-    #[wasm_bindgen(method, structural)]
-    fn armed(this: &InstanceHost, delay_ms: f64);
 
     /// Whoever holds the payloads and promises of one wire.
     pub type Host;
@@ -119,16 +119,16 @@ impl driver::Host for NpmHost {
         self.instance.guard(function)
     }
 
+    fn release(&self, guarded: &Function) {
+        self.instance.release(guarded);
+    }
+
     fn timer_begins(&self) {
         self.instance.enter();
     }
 
     fn timer_ended(&self) {
         self.instance.leave();
-    }
-
-    fn timer_armed(&self, delay_ms: u32) {
-        self.instance.armed(delay_ms.into());
     }
 }
 

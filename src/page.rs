@@ -56,7 +56,8 @@ impl Page {
     }
 
     /// No more events.
-    pub(crate) fn leave(&self) {
+    pub(crate) fn leave(&self, sink: &dyn Sink) {
+        sink.release(&self.listener);
         GLOBAL.with(|global| {
             let _ = global.unlisten(ONLINE, &self.listener);
             let _ = global.unlisten(OFFLINE, &self.listener);

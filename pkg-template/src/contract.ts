@@ -19,9 +19,9 @@ export interface Exports {
 export interface InstanceHost {
   panicked(message: string): void;
   guard(fn: Function): Function;
+  release(guarded: Function): void;
   enter(): void;
   leave(): void;
-  armed(delayMs: number): void;
 }
 
 /** What Rust calls on a wire. No method throws or runs user code. */

@@ -4,6 +4,8 @@ import type { Exports, InstanceHost } from './contract.ts';
 import { connectError, report } from './errors.ts';
 
 type Task = () => void;
+/** What the browser holds instead of a closure of the instance. */
+type Guarded = { (event: Event): void; fn?: Function | undefined };
 
 let compiled: WebAssembly.Module | undefined;
 let current: Instance | undefined;
@@ -55,6 +57,8 @@ export class Instance {
     const host: InstanceHost = {
       panicked: (message) => this.#die(new Error(message)),
       guard: (fn) => this.#guard(fn),
+      // The closure behind it is about to be freed; an event that was put off must not reach it.
+      release: (guarded: Guarded) => (guarded.fn = undefined),
       enter: () => {
         this.#inside++;
         // The microtask runs as soon as the timer's stack has unwound, trap or not.
@@ -63,8 +67,6 @@ export class Instance {
       leave: () => {
         this.#inside--;
       },
-      // Nothing to watch: the microtask of `enter` notices an entry that never ended, at once and without a timer.
-      armed() {},
     };
     this.call('instance_start', host);
   }
@@ -89,20 +91,21 @@ export class Instance {
     this.#messages.push(task);
   }
 
-  #guard(fn: Function | undefined): (event: Event) => void {
-    const guarded = (event: Event): void => {
+  #guard(fn: Function): Guarded {
+    const guarded: Guarded = (event: Event): void => {
       if (this.dead) {
         // What the closure holds is the dead memory. A socket given up while it was connecting is closed if it ever opens.
-        fn = undefined;
+        guarded.fn = undefined;
         if (event?.type === 'open') (event.target as WebSocket).close();
       } else if (this.#depth || this.#inside) {
         // Only a socket that calls back from within `send` or `close` gets here: Rust is not re-entered.
         this.queue(() => guarded(event));
-      } else {
-        this.#run(fn!, [event]);
+      } else if (guarded.fn) {
+        this.#run(guarded.fn, [event]);
         this.#flush();
       }
     };
+    guarded.fn = fn;
     return guarded;
   }
 

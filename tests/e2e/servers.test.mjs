@@ -67,7 +67,8 @@ for (const [name, start] of servers) {
           expectReply: true,
           types: ['text', 'welcome', 'heartbeat', ''],
         });
-        const { id } = await wire.send('text', 1);
+        // An id of our own choosing is not recognised when it comes back: only the answered heartbeat settles it.
+        const { id } = await wire.send('text', 1, { id: 'of-my-own' });
         await until((e) => e.name === 'settled' && e.id === id);
         await wire.close();
         return { messages: messages(), settled: named('settled').length, errors: named('error') };
