@@ -127,10 +127,49 @@ fn compile(flags: &[&str], target: &Path) -> Result<PathBuf> {
     setup::wasm_target()?;
     let mut command = proc::cargo();
     command.args(["build", "--release", "--target", setup::WASM, "--package", "everwire", "--lib"]);
-    command.args(flags).arg("--target-dir").arg(target);
+    command.args(flags).arg("--target-dir").arg(target).env("RUSTFLAGS", rustflags()?);
     let what = format!("cargo build --release --target {} {}", setup::WASM, flags.join(" "));
     step(what.trim_end(), || proc::quiet(&mut command))?;
     Ok(target.join(setup::WASM).join("release/everwire.wasm"))
+}
+
+/// Panic messages name the file they come from; without this the published wasm would name the directories of the
+/// machine that built it, and the registry its dependencies came from.
+fn rustflags() -> Result<String> {
+    let mut flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    let sources = cargo_home()?.join("registry/src");
+    // The sources are unpacked by the build itself; on a fresh machine it would not know their directory yet.
+    proc::quiet(proc::cargo().args(["fetch", "--target", setup::WASM]))?;
+    for registry in
+        fs::read_dir(&sources).map_err(|error| format!("{}: {error}", sources.display()))?.flatten()
+    {
+        flags.push_str(&format!(" --remap-path-prefix={}=dependencies", registry.path().display()));
+    }
+    flags.push_str(&format!(" --remap-path-prefix={}=everwire", root().display()));
+    Ok(flags.trim_start().to_owned())
+}
+
+fn cargo_home() -> Result<PathBuf> {
+    if let Some(home) = std::env::var_os("CARGO_HOME") {
+        return Ok(home.into());
+    }
+    let home =
+        std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE")).ok_or("no home directory")?;
+    Ok(PathBuf::from(home).join(".cargo"))
+}
+
+/// No published file names a directory of the machine that built it.
+fn no_path_of_this_machine(dir: &Path) -> Result<()> {
+    let secrets = [cargo_home()?, root().to_path_buf()].map(|path| path.display().to_string());
+    for file in fs::read_dir(dir).map_err(|error| error.to_string())?.flatten() {
+        let bytes = read(&file.path())?;
+        for secret in secrets.iter().map(String::as_str).chain(["registry/src"]) {
+            if bytes.windows(secret.len()).any(|window| window == secret.as_bytes()) {
+                return Err(format!("{} names {secret}", shown(&file.path())));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Runs wasm-bindgen and returns the wasm it rewrote.
@@ -203,7 +242,7 @@ fn check(variant: Variant, dir: &Path) -> Result<()> {
         Variant::Trap => Ok(()),
         Variant::Published => match hooks().next() {
             Some(hook) => Err(format!("the published wasm exports the trap hook `{hook}`")),
-            None => no_hook_in_text(dir),
+            None => no_hook_in_text(dir).and_then(|()| no_path_of_this_machine(dir)),
         },
     }
 }
@@ -242,4 +281,25 @@ fn empty(dir: &Path) -> Result<()> {
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to).map(drop).map_err(|error| format!("{} → {}: {error}", from.display(), to.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_this_machine_in_a_published_file_is_found() {
+        let dir = std::env::temp_dir().join(format!("everwire-paths-{}", std::process::id()));
+        empty(&dir).unwrap();
+        let file = dir.join("everwire.wasm");
+        write(&file, b"\0asm dependencies/js-sys/src/lib.rs").unwrap();
+        assert_eq!(no_path_of_this_machine(&dir), Ok(()));
+        for secret in
+            [format!("{}/js-sys", cargo_home().unwrap().display()), format!("{}/src", root().display())]
+        {
+            write(&file, format!("\0asm {secret}/lib.rs").as_bytes()).unwrap();
+            assert!(no_path_of_this_machine(&dir).is_err(), "{secret}");
+        }
+        fs::remove_dir_all(&dir).unwrap();
+    }
 }
