@@ -15,6 +15,8 @@ import { startProxy } from './proxy.mjs';
 
 const MESSAGES = 1200;
 const EVERY_MS = 5;
+// Slower, so that there is still something to send when the silence is noticed.
+const SILENCE_EVERY_MS = 20;
 const RESETS = 12;
 const OUTAGE_MS = 3000;
 const HEARTBEAT_MS = 5000;
@@ -30,7 +32,12 @@ const clients = (process.env.CLIENTS?.split(',') ?? all).filter((name) => name !
 const scenarios = {
   resets: { title: `${RESETS} resets, one on each open link in the middle of its traffic`, inject: injectResets },
   outage: { title: `an outage of ${OUTAGE_MS / 1000} s`, inject: injectOutage },
-  silence: { title: `a silenced link (everwire: heartbeatInterval ${HEARTBEAT_MS}, expectReply true; socket.io: pingInterval 5000, pingTimeout 2000)`, inject: injectSilence, heartbeat: HEARTBEAT_MS },
+  silence: {
+    title: `a silenced link, a message every ${SILENCE_EVERY_MS} ms (everwire: heartbeatInterval ${HEARTBEAT_MS}, expectReply true; socket.io: pingInterval 5000, pingTimeout 2000)`,
+    inject: injectSilence,
+    heartbeat: HEARTBEAT_MS,
+    everyMs: SILENCE_EVERY_MS,
+  },
 };
 
 let lab;
@@ -57,13 +64,13 @@ for (const [scenario, { title }] of Object.entries(scenarios)) {
 }
 
 async function run(name, scenario, feed) {
-  const { inject, heartbeat } = scenarios[scenario];
+  const { inject, heartbeat, everyMs = EVERY_MS } = scenarios[scenario];
   const far = await startFarEnd({ kind: name === 'socket.io' ? 'socket.io' : 'ws', feed });
   const proxy = await startProxy({ targetPort: far.port });
   const said = new Said();
   const page = await lab.page({ prepare: (page) => page.exposeFunction('tell', (what, detail) => said.add(what, detail)) });
   try {
-    const options = { name, url: proxy.url, delays: DELAYS, heartbeat, count: MESSAGES, everyMs: EVERY_MS };
+    const options = { name, url: proxy.url, delays: DELAYS, heartbeat, count: MESSAGES, everyMs };
     await page.evaluate(async (options) => {
       window.faults = await import('/page/faults.mjs');
       await window.faults.start(options);
@@ -145,7 +152,7 @@ async function injectOutage({ far, proxy, said }) {
 }
 
 async function injectSilence({ name, far, proxy, said }) {
-  await until(far, 'change', () => far.received.length >= 300, { what: 'the first 300 messages' });
+  await until(far, 'change', () => far.received.length >= 100, { what: 'the first 100 messages' });
   const at = Date.now();
   proxy.silence();
   proxy.unsilence();
@@ -192,7 +199,9 @@ function check(result) {
   } else {
     assert.deepEqual(waited.filter((record) => !arrived.has(record.id)), [], 'all that waited arrived');
   }
-  if (result.scenario !== 'silence' || result.report.records.some((record) => record.stateAtSend !== 'open')) {
+  if (result.scenario === 'silence') {
+    assert.ok(arrived.has(records.at(-1).id), 'what was sent after the silence was noticed arrived');
+  } else {
     assert.ok(waited.length > 0, 'something waited');
   }
   const positions = waited.filter((record) => arrived.has(record.id)).map((record) => arrived.get(record.id));
@@ -204,7 +213,7 @@ function print() {
   const dash = (value) => value ?? '–';
   const rows = [];
   for (const [scenario, { title }] of Object.entries(scenarios)) {
-    rows.push({ group: title });
+    if (results.some((result) => result.scenario === scenario)) rows.push({ group: title });
     for (const name of clients) {
       for (const feed of [false, true]) {
         const r = results.find((result) => result.scenario === scenario && result.name === name && result.feed === feed);
@@ -215,7 +224,7 @@ function print() {
     }
   }
   const columns = ['client', 'feed', 'sent', 'delivered', 'lost', 'reported', 'lost silently', 'reported yet delivered', 'duplicated', 'out of order', 'noticed after'];
-  console.log(`\n${MESSAGES} messages, one every ${EVERY_MS} ms; reconnect delays of all: ${DELAYS.min} ms × ${DELAYS.factor}, at most ${DELAYS.max} ms\n`);
+  console.log(`\n${MESSAGES} messages, one every ${EVERY_MS} ms where nothing else is said; reconnect delays of all: ${DELAYS.min} ms × ${DELAYS.factor}, at most ${DELAYS.max} ms\n`);
   console.log(table(columns, rows));
   console.log(`\nreported: by an undelivered event. noticed after: the longest; never: not within ${PEER_PATIENCE_MS / 1000} s.\n`);
   const out = path.join(root, 'tests/e2e/out');

@@ -108,7 +108,7 @@ describe('send', { skip, timeout: TIMEOUT }, () => {
 
   test('a promise that nobody looks at is no unhandled rejection', async () => {
     const server = await it.serve(startServer);
-    const undelivered = await it.inPage({ url: server.url }, async ({ watch, until, url }) => {
+    const undelivered = await it.inPage({ url: server.url }, async ({ watch, url }) => {
       const { wire, named, until: seen } = watch(url, { maxMessageBytes: 200 });
       wire.send('text', 'x'.repeat(500));
       wire.send('text', 1n);
@@ -199,7 +199,7 @@ describe('frames', { skip, timeout: TIMEOUT }, () => {
 
 describe('connect', { skip, timeout: TIMEOUT }, () => {
   test('an invalid url, an illegal subprotocol, a bad option: thrown at once, nothing is dialled', async () => {
-    const result = await it.inPage({}, async ({ failure, watch, FakeSocket }) => {
+    const result = await it.inPage({}, async ({ failure, watch }) => {
       let dialled = 0;
       const WebSocket = class extends EventTarget {
         constructor() {
@@ -243,7 +243,7 @@ describe('connect', { skip, timeout: TIMEOUT }, () => {
         }),
     });
     assert.equal(await page.evaluate(() => location.protocol), 'https:');
-    const result = await it.inPage({}, async ({ failure, watch, FakeSocket }) => {
+    const result = await it.inPage({}, async ({ failure, watch }) => {
       const plain = await failure(() => void watch('ws://chat.everwire.test/'));
       const urls = [];
       const WebSocket = class extends EventTarget {

@@ -260,7 +260,6 @@ describe('between two clients', { skip, timeout: TIMEOUT }, () => {
   });
 
   test('another client\'s heartbeats do not make a healthy link look dead', async () => {
-    // FIELD 14b: `ws` forwards B's heartbeats to A. A server that forwards to the others never answers A's own.
     const server = await it.serve(startBareServer);
     const result = await it.inPage({ url: server.url }, async ({ watch, url }) => {
       const a = watch(url, { heartbeatInterval: 1000 });

@@ -12,7 +12,7 @@ const { skip } = it;
 // A leak of 50 bytes at each reconnection would show as 450 KB in the first. The second grows by 100 KB while V8 still
 // collects type feedback, and by no more than half of that again over the next 1,500: a socket and its closures that were
 // kept would be a megabyte.
-const INJECTED = { warmUp: 1000, total: 10_000, messages: process.env.EVERWIRE_LONG ? 120 : 5, heapGrowthMax: 256 * 1024 };
+const INJECTED = { warmUp: 1000, total: 10_000, messages: 120, heapGrowthMax: 256 * 1024 };
 const REAL = { warmUp: 50, total: 500, heapGrowthMax: 192 * 1024 };
 
 /** Runs in the page before anything else: keeps hold of each instance's memory and counts listeners outside of sockets. */
@@ -75,7 +75,7 @@ function compare(title, settings, warm, end) {
 }
 
 describe('soak', { skip, timeout: 240_000 }, () => {
-  test('10,000 reconnections on an injected socket and an injected clock', async () => {
+  test('10,000 reconnections and 1,000,000 messages on an injected socket and an injected clock', async () => {
     const { page, cdp } = await start();
     await page.evaluate(() => window.run.startInjected());
     await page.evaluate(({ warmUp, messages }) => window.run.injected(warmUp, messages), INJECTED);
@@ -86,9 +86,10 @@ describe('soak', { skip, timeout: 240_000 }, () => {
     const held = await page.evaluate(() => window.run.socketListeners());
     const { longestTimer, pendingTimers } = await page.evaluate(() => window.run.stopInjected());
     console.log(figures);
-    compare('10,000 reconnections, injected socket and clock', INJECTED, warm, end);
+    compare('10,000 reconnections and 1,000,000 messages, injected socket and clock', INJECTED, warm, end);
     assert.equal(figures.cycles, INJECTED.total);
     assert.ok(figures.open >= (INJECTED.total * 5) / 6 - 1, `${figures.open} links were in use`);
+    assert.ok(figures.written >= 1_000_000 - INJECTED.messages, `${figures.written} messages were written`);
     assert.ok(figures.settled > 0 && figures.undelivered > 0, 'both exits were taken');
     assert.ok(held.every((count) => count === 0), `ended sockets hold no handler of ours: ${held}`);
     assert.ok(longestTimer <= 2 ** 31 - 1);

@@ -238,6 +238,40 @@ describe('an injected socket', { skip, timeout: TIMEOUT }, () => {
     assert.deepEqual(result, { states: ['open', 'offline'], sent: 'still here', dialled: 1 });
   });
 
+  test('heartbeats of others, taken for answers, cost two links at the most; then the answer is unlearned', async () => {
+    // FIELD 14b: a server that forwards to the others hands us their heartbeats and never answers ours.
+    const result = await it.inPage({ url: FAKE }, async ({ watch, FakeSocket, VirtualClock, url }) => {
+      const clock = new VirtualClock().install();
+      FakeSocket.onmade = (socket) => {
+        socket.accept();
+        socket.receive({ type: 'welcome' });
+      };
+      const { wire, named } = watch(url, { WebSocket: FakeSocket, reconnect: {} });
+      await clock.turn();
+      let heard = 0;
+      let beats = 0;
+      const seconds = async (count, otherIsThere) => {
+        for (let i = 0; i < count; i++) {
+          await clock.advance(1000);
+          const sent = FakeSocket.newest.sent.length;
+          if (sent > heard && otherIsThere) FakeSocket.newest.receive('{"type":"heartbeat"}');
+          if (sent > heard) beats += 1;
+          heard = sent;
+        }
+      };
+      // The other one beats a second after us for ten minutes, and then it leaves.
+      await seconds(600, true);
+      const learned = named('close').length;
+      await seconds(3600, false);
+      return { beats, learned, state: wire.state, causes: named('close').map((e) => e.cause), errors: named('error').map((e) => e.code) };
+    });
+    assert.ok(result.beats > 60, `${result.beats} heartbeats`);
+    assert.equal(result.learned, 0);
+    assert.deepEqual(result.causes, ['no-reply', 'no-reply']);
+    assert.deepEqual(result.errors, ['reply-unlearned']);
+    assert.equal(result.state, 'open');
+  });
+
   test('signals: on connect() it closes at once, on send() it takes back what waits', async () => {
     const result = await it.inPage({ url: FAKE }, async ({ watch, failure, FakeSocket, url }) => {
       const [whole, single] = [new AbortController(), new AbortController()];
