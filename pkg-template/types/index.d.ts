@@ -108,7 +108,7 @@ export type Cause =
  * - `provider`: the url, token or protocols function threw, rejected, or gave something unusable
  * - `connect`: the platform refused to make the socket
  * - `core-died`: the WebAssembly instance trapped; this wire is closed, a new `connect()` works
- * - `in-doubt-overflow`: more than 8,192 written messages are unconfirmed; the oldest are given up as in doubt
+ * - `in-doubt-overflow`: more than 8,192 written messages or 16 MiB of them are unconfirmed; the oldest are given up as in doubt
  * - `reply-unlearned`: the server stopped answering heartbeats; answers are no longer expected
  * - `auth-refused`: the server refused two different tokens; the wire closes
  * - `max-attempts`: `reconnect.maxAttempts` attempts in a row have failed; the wire closes
@@ -181,7 +181,10 @@ export interface ReconnectingEvent extends Event {
   readonly code: number;
 }
 
-/** A written message has been confirmed: by an answered heartbeat after it, a clean close, or by time and later frames. */
+/**
+ * A written message has been confirmed: the server sent it (or a later one) back, answered a heartbeat sent after it, completed
+ * our own close, or sent a frame at least max(2 s, 4 × round trip) after it was written.
+ */
 export interface SettledEvent extends Event {
   readonly id: string;
   readonly messageType: string;
@@ -271,7 +274,7 @@ export interface Options {
   heartbeatInterval?: number;
   /** Whether the server answers heartbeats; `'learn'` finds out. Default `'learn'`. */
   expectReply?: boolean | 'learn';
-  /** Milliseconds an attempt may take, functions included: 1,000 – 120,000. Default 20,000. */
+  /** Milliseconds the functions, and then the socket, may take: 1,000 – 120,000. Default 20,000. */
   connectTimeout?: number;
   /** Milliseconds `close()` waits for the outbox to empty: 0 – 60,000. Default 5,000. */
   closeTimeout?: number;
@@ -295,7 +298,7 @@ export interface Options {
     /** What a full outbox does: refuse the new message, or drop the oldest. Default `'reject'`. */
     overflow?: 'reject' | 'drop-oldest';
   };
-  /** Closes the wire at once when aborted. */
+  /** Closes the wire when aborted, without writing what waits. */
   signal?: AbortSignal;
   /** The constructor to use. Default `globalThis.WebSocket`. */
   WebSocket?: new (url: string, protocols: string[]) => WebSocketLike;
@@ -308,7 +311,10 @@ export interface SendOptions {
   meta?: Meta;
   /** Takes the message back while it still waits. Once it is written, aborting does nothing. */
   signal?: AbortSignal;
-  /** The envelope's `id`. Default: a fresh one, unique to this wire by 96 random bits. */
+  /**
+   * The envelope's `id`. Default: a fresh one, unique and impossible to guess. Only those are recognised, and the
+   * message settled at once, when the server sends it back.
+   */
   id?: string;
 }
 
@@ -319,7 +325,7 @@ export interface CloseOptions {
   reason?: string;
   /** Milliseconds to wait for the outbox to empty: 0 – 60,000. Default: the option `closeTimeout`. */
   timeout?: number;
-  /** Closes at once when aborted. */
+  /** Gives up waiting when aborted, and closes. */
   signal?: AbortSignal;
 }
 
