@@ -3,6 +3,7 @@
 //! Set-up is part of each command: what is missing is installed with one line that says so, or one line says what to install.
 
 mod account;
+mod clauses;
 mod count;
 mod demo;
 mod npm;
@@ -28,6 +29,7 @@ Usage: cargo xtask COMMAND
   test [RUNNER…] [--long]    set everything up, run every test, or only the named runners
   build                      wasm and npm package into pkg/, ready for `npm pack`
   size [--json FILE]         raw, gzip and brotli bytes of what is published, and where the wasm bytes go
+  clauses [--all]            each clause of docs/PROTOCOL.md, its tests, and whether they pass; fails while one has none
   help                       this text
 ";
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(rest).map(|()| true),
         "test" => test::run(rest),
         "build" => build(rest).map(|()| true),
+        "clauses" => clauses::run(rest),
         "size" => size::run(rest).map(|()| true),
         unknown => {
             eprintln!("unknown command `{unknown}`\n\n{HELP}");
