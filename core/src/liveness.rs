@@ -215,7 +215,8 @@ impl Liveness {
         self.note_queue(now);
         self.confirmed(self.pipe.written().saturating_sub(in_flight_bytes), next, now);
         if at > self.clear_since {
-            self.rtt.sample(now.since(at));
+            // It may have stood behind frames of the server: one that did widens the estimate and does not carry it off.
+            self.rtt.sample(now.since(at).min(self.rtt.deadline().times(2)));
             self.clear_since = now;
         }
     }
@@ -257,9 +258,10 @@ impl Liveness {
         }
         self.verdicts = 0;
         if beat.unheard && now <= beat.deadline {
-            // The round trip of the message in front would be told twice, behind a queue it is none.
-            if self.pipe.unconfirmed_of(beat.bytes) < FLIGHT_MIN {
-                self.rtt.sample(now.since(beat.at));
+            // Behind a queue that took its time it is no round trip.
+            let round_trip = now.since(beat.at);
+            if self.pipe.unconfirmed_of(beat.bytes) < FLIGHT_MIN || round_trip <= self.rtt.deadline() {
+                self.rtt.sample(round_trip);
             }
             self.answers = self.answers.saturating_add(1);
             self.learned |= self.answers >= LEARN_AFTER;
