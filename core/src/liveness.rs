@@ -215,8 +215,7 @@ impl Liveness {
         self.note_queue(now);
         self.confirmed(self.pipe.written().saturating_sub(in_flight_bytes), next, now);
         if at > self.clear_since {
-            // It may have stood behind frames of the server: one that did widens the estimate and does not carry it off.
-            self.rtt.sample(now.since(at).min(self.rtt.deadline().times(2)));
+            self.rtt.sample(now.since(at));
             self.clear_since = now;
         }
     }

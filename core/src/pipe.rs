@@ -64,7 +64,7 @@ impl Pipe {
         self.confirmed = self.confirmed.max(through.min(self.written));
         let (bytes, time) = (self.confirmed - mark, now.since(began));
         let full = bytes >= FLIGHT_MIN && (time >= SPAN_MIN || self.unconfirmed() == 0);
-        if full && !trickle {
+        if full {
             self.measured(bytes, time, srtt);
         }
         if full || trickle {
@@ -124,6 +124,15 @@ mod tests {
         assert_eq!(pipe.rate, None);
         flight(&mut pipe, 100_000, 2_050);
         assert_eq!((pipe.rate, pipe.drain(50_000)), (Some(50_000), Duration::from_secs(2)));
+    }
+
+    /// A round trip that was measured while it was longer makes no rate out of nothing.
+    #[test]
+    fn at_the_least_half_the_time_counts() {
+        let mut pipe = Pipe::default();
+        pipe.wrote(100_000, at(0));
+        pipe.confirm(100_000, None, Duration::from_millis(1_900), at(2_000));
+        assert_eq!(pipe.rate, Some(100_000));
     }
 
     #[test]

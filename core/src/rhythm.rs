@@ -2,16 +2,15 @@
 
 use crate::time::{Duration, Instant};
 
-/// Frames closer together than this are one arrival: a burst has no rhythm, and finer than an eighth of
-/// [`QUIET_MIN`] nothing is gained.
+/// Frames closer together than this are one arrival: a burst has no rhythm. So no silence of less than two seconds is
+/// suspected.
 const ARRIVAL_MIN: Duration = Duration::from_millis(250);
 /// After a pause of this length the rhythm is learned anew; at eight such gaps the heartbeat asks long before.
 const PAUSE: Duration = Duration::from_secs(15);
 /// So many arrivals in a row make a rhythm.
 const STEADY_AFTER: u8 = 16;
-/// It has gone silent after so many of its gaps, and not before [`QUIET_MIN`].
+/// It has gone silent after so many of its gaps.
 const QUIET_GAPS: u64 = 8;
-const QUIET_MIN: Duration = Duration::from_secs(2);
 
 /// The mean gap, leaning to the long ones: it rises half the way to a longer gap and falls a sixteenth of the way to a
 /// shorter one, so that traffic that comes and goes is not suspected each time it goes.
@@ -44,7 +43,7 @@ impl Rhythm {
 
     /// After how much silence the traffic has ended, if it had a rhythm.
     pub(crate) fn quiet_after(&self) -> Option<Duration> {
-        (self.arrivals >= STEADY_AFTER).then(|| self.gap.times(QUIET_GAPS).max(QUIET_MIN))
+        (self.arrivals >= STEADY_AFTER).then(|| self.gap.times(QUIET_GAPS))
     }
 
     /// The question has been asked; it is not asked again until there is a new rhythm.

@@ -195,17 +195,57 @@ fn a_history_in_frames_keeps_the_link() {
     assert!(net.harness.beats() <= 4 + 8, "{}", net.harness.beats());
 }
 
-/// What came back behind such a history tells no round trip of twenty seconds.
+/// What came back, or was answered, behind a queue on either side tells no round trip of five or twenty seconds: the
+/// next dead link is noticed as soon as ever.
 #[test]
-fn one_late_echo_does_not_blunt_the_next_suspicion() {
-    let mut net = slow(50_000);
-    net.run(secs(200));
-    for _ in 0..40 {
-        net.push(25 * KIB);
+fn a_queue_is_no_round_trip() {
+    for (echoes, history) in [(true, 40), (true, 0), (false, 0)] {
+        let mut net = slow(50_000);
+        net.echoes = echoes;
+        net.run(secs(200));
+        for _ in 0..history {
+            net.push(25 * KIB);
+        }
+        if history == 0 {
+            net.send(256 * KIB);
+        }
+        net.send(200);
+        net.run(secs(40));
+        assert_eq!(net.verdicts(), []);
+        let noticed = noticed_with(&mut net, 200);
+        assert!(noticed <= ms(2_100), "{echoes} {history}: {noticed:?}");
     }
-    net.send(200);
-    net.run(secs(25));
-    assert_eq!((net.verdicts(), net.harness.settled().len()), (vec![], 1));
+}
+
+/// … but where only answers tell, a busy link must be measured too, with much unsettled at each question.
+#[test]
+fn a_busy_link_without_echoes_is_measured() {
+    let mut net = Net::open(config());
+    net.echoes = false;
+    net.every(ms(5), 200, true);
+    net.run(secs(60));
+    net.stop_sources();
+    net.run(secs(10));
     let noticed = noticed_with(&mut net, 200);
-    assert!(noticed <= secs(6), "{noticed:?}");
+    assert!(noticed <= ms(2_100), "{noticed:?}");
+}
+
+/// The restarted clock counts what stood in front of the question again, and nothing that was written behind it.
+#[test]
+fn the_restarted_clock_counts_what_stood_in_front() {
+    for (in_front, behind, patience) in [(160_000, 1, 11_000), (16, 160_000, 1_001)] {
+        let mut net = Net::open(config());
+        net.run(secs(200));
+        net.silence();
+        let harness = &mut net.harness;
+        harness.send(in_front);
+        harness.pass(secs(1));
+        harness.send(behind);
+        harness.pass(ms(990));
+        harness.frame();
+        harness.pass(ms(patience - 1));
+        assert_eq!(harness.client.state(), State::Open);
+        harness.pass(ms(1));
+        assert_ne!(harness.client.state(), State::Open);
+    }
 }

@@ -111,6 +111,75 @@ fn a_long_round_trip_is_no_suspicion() {
     assert_eq!(net.verdicts(), []);
 }
 
+/// … nor is one that varies: what is measured at each round trip is remembered for a while.
+#[test]
+fn a_round_trip_that_varies_is_no_suspicion() {
+    let mut net = Net::open(config(ExpectReply::Yes));
+    net.every(ms(5), 200, true);
+    for half in 0..100u64 {
+        net.delay = ms(400 + half % 2 * 300);
+        net.run(secs(2));
+    }
+    assert_eq!((net.harness.beats(), net.verdicts()), (0, vec![]));
+}
+
+/// The browser's word and a long sleep are reasons to ask at once, on a link that nothing else is wrong with.
+#[test]
+fn the_page_may_be_the_reason() {
+    for hint in 0..3 {
+        let mut harness = Harness::open(config(ExpectReply::Yes));
+        harness.pass(secs(10));
+        match hint {
+            0 => harness.client.handle_online(harness.now),
+            1 => harness.client.handle_offline(harness.now),
+            _ => harness.client.handle_wake(harness.now),
+        }
+        harness.drain();
+        assert_eq!(harness.beats(), 1, "{hint}");
+    }
+}
+
+/// Who is not known to answer is not asked: the answer that stays out would mean nothing.
+#[test]
+fn who_never_answers_is_not_asked() {
+    for expect_reply in [ExpectReply::No, ExpectReply::Learn] {
+        let mut harness = Harness::open(config(expect_reply));
+        for _ in 0..29 {
+            harness.frame();
+            harness.pass(secs(1));
+        }
+        harness.send(10);
+        harness.client.handle_online(harness.now);
+        harness.pass(ms(900));
+        harness.send(10);
+        harness.pass(secs(20));
+        assert_eq!(harness.beats(), 0);
+    }
+}
+
+/// A new link is a new beginning: no rhythm has been heard on it, and nothing has been asked.
+#[test]
+fn nothing_is_suspected_of_a_new_link() {
+    let mut net = Net::open(config(ExpectReply::Yes));
+    net.every(ms(100), 200, false);
+    net.run(secs(10));
+    net.stop_sources();
+    net.harness.reset();
+    net.run(secs(20));
+    assert_eq!((net.harness.client.state(), net.harness.beats()), (State::Open, 0));
+
+    let mut harness = Harness::open(config(ExpectReply::Yes));
+    for beats in 1..=2 {
+        harness.client.handle_online(harness.now);
+        harness.drain();
+        assert_eq!(harness.beats(), beats);
+        harness.reset();
+        harness.pass_until_dial();
+        harness.open_link();
+        harness.frame();
+    }
+}
+
 /// Traffic that comes and goes costs a question a pause, and no more.
 #[test]
 fn the_end_of_a_rhythm_is_asked_about_once() {
@@ -134,6 +203,15 @@ fn the_end_of_a_rhythm_is_asked_about_once() {
     net.run(secs(29));
     assert_eq!(net.harness.beats(), 1);
     assert_eq!(net.verdicts(), []);
+
+    net.echoes = false;
+    net.every(ms(50), 200, true);
+    net.run(secs(100));
+    net.stop_sources();
+    net.run(secs(10));
+    let asked = net.harness.beats();
+    net.run(secs(100));
+    assert!(asked > 16 && net.harness.beats() == asked, "answers are no rhythm");
 }
 
 /// The oldest unsettled message sets the time; those behind it do not put it off.
@@ -217,7 +295,7 @@ fn echoes_do_not_keep_a_wrong_lesson_alive() {
     net.answers = false;
     for _ in 0..20 {
         net.send(200);
-        net.run(secs(100));
+        net.run(secs(40));
     }
     assert_eq!(net.verdicts().len(), 2);
     assert_eq!(net.harness.count(|action| *action == Action::Notice(Notice::ReplyUnlearned)), 1);

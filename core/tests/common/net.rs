@@ -46,6 +46,8 @@ pub struct Net {
     pub delivered: Vec<Ticket>,
     /// When each direction is free again.
     free: (Instant, Instant),
+    /// When the last frame of each direction arrives: they stay in order.
+    last: (Instant, Instant),
     silenced: Option<u32>,
     sources: Vec<Source>,
     events: BTreeMap<(Instant, u64), (u32, Event)>,
@@ -65,6 +67,7 @@ impl Net {
             answers: true,
             delivered: Vec::new(),
             free: Default::default(),
+            last: Default::default(),
             silenced: None,
             sources: Vec::new(),
             events: BTreeMap::new(),
@@ -123,12 +126,14 @@ impl Net {
 
     fn up(&mut self, frame: Frame, bytes: u32) {
         self.free.0 = self.free.0.max(self.now()) + drain(bytes, self.rates.0);
-        self.schedule(self.free.0 + self.delay, Event::AtServer(frame));
+        self.last.0 = self.last.0.max(self.free.0 + self.delay);
+        self.schedule(self.last.0, Event::AtServer(frame));
     }
 
     fn down(&mut self, frame: Frame, bytes: u32) {
         self.free.1 = self.free.1.max(self.now()) + drain(bytes, self.rates.1);
-        self.schedule(self.free.1 + self.delay, Event::AtClient(frame));
+        self.last.1 = self.last.1.max(self.free.1 + self.delay);
+        self.schedule(self.last.1, Event::AtClient(frame));
     }
 
     fn carry_out(&mut self) {
@@ -137,6 +142,7 @@ impl Net {
             match action {
                 Action::Dial { link } => {
                     self.free = (self.now(), self.now());
+                    self.last = self.free;
                     self.harness.client.handle_dialled(link, true, self.harness.now);
                     self.schedule(self.now() + self.delay.times(2), Event::Opened);
                 }
