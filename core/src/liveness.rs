@@ -1,16 +1,16 @@
 //! Whether the link is alive: heartbeats, the answers expected to them, and the verdict.
 
+use crate::pipe::{FLIGHT_MIN, Pipe};
+use crate::rhythm::Rhythm;
 use crate::rtt::Rtt;
 use crate::time::{Duration, Instant};
 
-/// A probe for a reason other than the clock (back online, woken) at most this often.
+/// A probe at most this often: each costs a frame, and where only answers settle messages a busy link is always suspect.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 /// No deadline for an answer is longer than this, however often a verdict was wrong.
 const REPLY_MAX: Duration = Duration::from_secs(60);
 /// A timer that fires so much later than it was due says more about this machine than about the link.
 const LATE: Duration = Duration::from_secs(1);
-/// What is written and unconfirmed may stand in front of the heartbeat on a link of this many bytes a second.
-const RATE_ASSUMED: u64 = 16_000;
 /// So many answers in a row make a server one that answers.
 const LEARN_AFTER: u8 = 3;
 /// So many verdicts in a row that rest on a missing answer alone make it one that does not.
@@ -48,8 +48,13 @@ impl Default for LivenessConfig {
 pub(crate) enum Heard {
     /// A sign of life.
     Life,
-    /// The answer to a heartbeat: the server has read what was written before it, so many messages in all.
-    Answer(u64),
+    /// The answer to a heartbeat: the server has read what was written before it, so many messages and bytes in all.
+    Answer {
+        /// Over the life of the wire.
+        messages: u64,
+        /// On this link.
+        bytes: u64,
+    },
 }
 
 /// What an overdue answer means.
@@ -68,7 +73,8 @@ pub(crate) enum Overdue {
 struct Beat {
     at: Instant,
     /// How many messages had been written before it. Not a time: the clock may stand still between two writes.
-    written: u64,
+    messages: u64,
+    bytes: u64,
     deadline: Instant,
     /// Nothing has been heard since.
     unheard: bool,
@@ -82,12 +88,21 @@ pub(crate) struct Liveness {
     last_out: Instant,
     last_in: Instant,
     last_beat: Instant,
+    last_probe: Option<Instant>,
     beat: Option<Beat>,
+    pipe: Pipe,
+    rhythm: Rhythm,
+    /// Only what was written later tells the round trip when it comes back: what was written before stood in a queue,
+    /// or was on its way together with one that has told it.
+    clear_since: Instant,
     /// Answers in a row that were the first frame after the beat, and in time.
     answers: u8,
     learned: bool,
-    /// Verdicts since the last answer; each doubles the deadline.
+    /// Verdicts since the last answer: what unlearns. An own message that comes back does not count, or a server that
+    /// sends those back and never answers would cost links for ever.
     verdicts: u8,
+    /// Verdicts since anything was confirmed; each doubles the deadline.
+    doublings: u8,
 }
 
 impl Liveness {
@@ -98,10 +113,15 @@ impl Liveness {
             last_out: Instant::default(),
             last_in: Instant::default(),
             last_beat: Instant::default(),
+            last_probe: None,
             beat: None,
+            pipe: Pipe::default(),
+            rhythm: Rhythm::default(),
+            clear_since: Instant::default(),
             answers: 0,
             learned: false,
             verdicts: 0,
+            doublings: 0,
         }
     }
 
@@ -110,7 +130,11 @@ impl Liveness {
         self.last_out = now;
         self.last_in = now;
         self.last_beat = now;
+        self.last_probe = None;
         self.beat = None;
+        self.pipe.begin();
+        self.rhythm.forget();
+        self.clear_since = now;
         self.answers = 0;
     }
 
@@ -136,56 +160,114 @@ impl Liveness {
         self.beat.filter(|_| self.expects()).map(|beat| beat.deadline)
     }
 
-    /// Whether a probe that no clock asked for would tell anything, and is not one too many.
-    pub(crate) fn may_probe(&self, now: Instant) -> bool {
-        self.expects() && self.beat.is_none() && now.since(self.last_beat) >= PROBE_EVERY
+    /// When something suspicious may be asked about: a question that is under way answers every suspicion.
+    fn probe_due(&self, suspicious: Instant) -> Option<Instant> {
+        let next = self.last_probe.map_or(suspicious, |last| suspicious.max(last + PROBE_EVERY));
+        (self.expects() && self.beat.is_none()).then_some(next)
     }
 
-    fn patience(&self, unconfirmed_bytes: u64) -> Duration {
-        let drain = Duration::from_micros(unconfirmed_bytes.saturating_mul(1_000_000) / RATE_ASSUMED);
-        let doubled = self.rtt.deadline().times(1 << self.verdicts.min(6));
-        (doubled + drain).min(REPLY_MAX)
+    /// When the oldest unsettled message, written at `oldest`, has waited for longer than a round trip explains.
+    pub(crate) fn unsettled_due(&self, oldest: Option<Instant>) -> Option<Instant> {
+        self.probe_due(oldest? + self.rtt.deadline())
+    }
+
+    /// When steady inbound traffic has been silent for too long.
+    pub(crate) fn quiet_due(&self) -> Option<Instant> {
+        self.probe_due(self.last_in + self.rhythm.quiet_after()?)
+    }
+
+    /// Whether a probe would tell anything, and is not one too many; if so, it counts.
+    pub(crate) fn probe(&mut self, now: Instant) -> bool {
+        let due = self.probe_due(now) == Some(now);
+        if due {
+            self.last_probe = Some(now);
+        }
+        due
+    }
+
+    /// The end of the traffic is being asked about.
+    pub(crate) fn asked_about_quiet(&mut self) {
+        self.rhythm.forget();
+    }
+
+    /// How long an answer may take that stands behind so many unconfirmed bytes.
+    fn patience(&self, bytes: u64) -> Duration {
+        let doubled = self.rtt.deadline().times(1 << self.doublings.min(6));
+        (doubled + self.pipe.drain(bytes)).min(REPLY_MAX)
     }
 
     /// A message was written.
-    pub(crate) fn wrote(&mut self, now: Instant) {
+    pub(crate) fn wrote(&mut self, bytes: u32, now: Instant) {
         self.last_out = now;
+        self.pipe.wrote(u64::from(bytes), now);
+        self.note_queue(now);
     }
 
-    /// A heartbeat was written behind so many messages, and so many bytes of which nothing has been confirmed.
-    pub(crate) fn beat(&mut self, written: u64, unconfirmed_bytes: u64, now: Instant) {
+    fn note_queue(&mut self, now: Instant) {
+        if self.pipe.unconfirmed() >= FLIGHT_MIN {
+            self.clear_since = now;
+        }
+    }
+
+    /// An own message that was written at `at` has come back; so many bytes written behind it are still in flight, the
+    /// first of them since `next`.
+    pub(crate) fn echoed(&mut self, at: Instant, in_flight_bytes: u64, next: Option<Instant>, now: Instant) {
+        self.note_queue(now);
+        self.confirmed(self.pipe.written().saturating_sub(in_flight_bytes), next, now);
+        if at > self.clear_since {
+            self.rtt.sample(now.since(at));
+            self.clear_since = now;
+        }
+    }
+
+    /// The server has read the first so many bytes of this link.
+    pub(crate) fn confirmed(&mut self, bytes: u64, next: Option<Instant>, now: Instant) {
+        self.doublings = 0;
+        self.pipe.confirm(bytes, next, self.rtt.smoothed(), now);
+    }
+
+    /// A heartbeat was written behind so many messages.
+    pub(crate) fn beat(&mut self, messages: u64, now: Instant) {
         if self.beat.is_some() {
             // The one before was never answered.
             self.answers = 0;
         }
         self.last_out = now;
         self.last_beat = now;
-        let deadline = now + self.patience(unconfirmed_bytes);
-        self.beat = Some(Beat { at: now, written, deadline, unheard: true });
+        let deadline = now + self.patience(self.pipe.unconfirmed());
+        let bytes = self.pipe.written();
+        self.beat = Some(Beat { at: now, messages, bytes, deadline, unheard: true });
     }
 
     /// A frame came in.
-    pub(crate) fn heard(&mut self, is_heartbeat: bool, unconfirmed_bytes: u64, now: Instant) -> Heard {
+    pub(crate) fn heard(&mut self, is_heartbeat: bool, is_echo: bool, now: Instant) -> Heard {
         self.last_in = now;
-        let patience = self.patience(unconfirmed_bytes);
-        let Some(beat) = &mut self.beat else { return Heard::Life };
+        if !is_heartbeat && !is_echo {
+            self.rhythm.arrived(now);
+        }
+        let Some(mut beat) = self.beat.take() else { return Heard::Life };
         if !is_heartbeat {
-            // A big message may stand in front of the answer: every frame restarts the clock.
+            // A big message may stand in front of the answer: every frame restarts the clock. What was written behind
+            // the question holds nothing up.
+            let patience = self.patience(self.pipe.unconfirmed_of(beat.bytes));
             beat.unheard = false;
             beat.deadline = beat.deadline.max(now + patience);
+            self.beat = Some(beat);
             return Heard::Life;
         }
-        let beat = *beat;
-        self.beat = None;
         self.verdicts = 0;
         if beat.unheard && now <= beat.deadline {
-            self.rtt.sample(now.since(beat.at));
+            // Behind a queue that took its time it is no round trip.
+            let round_trip = now.since(beat.at);
+            if self.pipe.unconfirmed_of(beat.bytes) < FLIGHT_MIN || round_trip <= self.rtt.deadline() {
+                self.rtt.sample(round_trip);
+            }
             self.answers = self.answers.saturating_add(1);
             self.learned |= self.answers >= LEARN_AFTER;
         } else {
             self.answers = 0;
         }
-        Heard::Answer(beat.written)
+        Heard::Answer { messages: beat.messages, bytes: beat.bytes }
     }
 
     /// The answer is overdue since `due`.
@@ -194,12 +276,15 @@ impl Liveness {
             return Overdue::AskAgain;
         }
         self.beat = None;
+        self.pipe.doubt();
+        self.doublings = self.doublings.saturating_add(1);
         self.verdicts = self.verdicts.saturating_add(1);
         let unlearned = self.config.expect_reply == ExpectReply::Learn && self.verdicts >= UNLEARN_AFTER;
         if unlearned {
             self.learned = false;
             self.answers = 0;
             self.verdicts = 0;
+            self.doublings = 0;
         }
         Overdue::Dead { unlearned }
     }

@@ -157,11 +157,16 @@ impl Outbox {
         self.written
     }
 
-    /// The how-manieth written this one is, if it is in flight. Linear, and paid once: whatever stands before it is
+    /// When the oldest in flight was written.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.flight.front().map(|written| written.at)
+    }
+
+    /// The how-manieth written this one is, and when, if it is in flight. Linear, and paid once: whatever stands before it is
     /// settled with it.
-    pub(crate) fn position(&self, ticket: Ticket) -> Option<u64> {
+    pub(crate) fn position(&self, ticket: Ticket) -> Option<(u64, Instant)> {
         let at = self.flight.iter().position(|written| written.entry.ticket == ticket)?;
-        Some(self.written - self.flight.len() as u64 + 1 + at as u64)
+        Some((self.written - self.flight.len() as u64 + 1 + at as u64, self.flight[at].at))
     }
 
     /// Takes the oldest in flight if it was written at or before `until`.

@@ -1,4 +1,5 @@
-//! The round trip, estimated as TCP does (RFC 6298), from answered heartbeats only.
+//! The round trip, estimated as TCP does (RFC 6298), from answered heartbeats and own
+//! messages that come back.
 
 use crate::time::Duration;
 

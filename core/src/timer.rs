@@ -16,6 +16,10 @@ pub enum Timer {
     Heartbeat,
     /// When an expected answer to a heartbeat is overdue.
     Reply,
+    /// When the oldest unsettled message has waited for longer than a round trip explains.
+    Unsettled,
+    /// When steady inbound traffic has been silent for too long.
+    Quiet,
     /// When a link has been open for so long that earlier failures are forgotten.
     Stable,
     /// When more of the backlog may be written.
@@ -28,12 +32,14 @@ pub enum Timer {
 
 impl Timer {
     /// Every timer, in the order in which those due at the same time are handled.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Connect,
         Self::Prove,
         Self::Backoff,
         Self::Heartbeat,
         Self::Reply,
+        Self::Unsettled,
+        Self::Quiet,
         Self::Stable,
         Self::Pace,
         Self::Drain,

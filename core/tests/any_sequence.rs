@@ -49,7 +49,7 @@ fn input() -> impl Strategy<Value = Input> {
     ];
     prop_oneof![
         3 => Just(Input::Connect),
-        12 => (0u32..300).prop_map(Input::Submit),
+        12 => prop_oneof![9 => 0u32..300, 1 => 0u32..60_000].prop_map(Input::Submit),
         2 => (0u32..40).prop_map(Input::Abort),
         2 => (0u32..40).prop_map(Input::Echo),
         1 => Just(Input::Reconnect),
@@ -73,9 +73,9 @@ fn config() -> impl Strategy<Value = Config> {
         prop_oneof![Just(0u32), 0u32..5],
         prop_oneof![Just(0u64), Just(30_000), 0u64..40_000],
         prop_oneof![Just(ExpectReply::No), Just(ExpectReply::Yes), Just(ExpectReply::Learn)],
-        (1u32..20, 0u64..2000, any::<bool>()),
+        (1u32..20, prop_oneof![0u64..2000, Just(1 << 20)], any::<bool>()),
         (0u64..40_000, 0u64..40_000, 1.0f64..10.0),
-        (prop_oneof![Just(20_000u64), 0u64..30_000], any::<bool>(), 1u32..400),
+        (prop_oneof![Just(20_000u64), 0u64..30_000], any::<bool>(), prop_oneof![1u32..400, Just(100_000)]),
     )
         .prop_map(
             |(attempts_max, interval, expect_reply, outbox, backoff, (connect, has_token, bytes))| Config {
@@ -236,11 +236,13 @@ impl Model {
                 if let Some(due) = client.next_deadline() {
                     self.now = now.max(due);
                     client.handle_timeout(self.now);
+                    prop_assert!(client.next_deadline().is_none_or(|due| due > self.now), "still due");
                 }
             }
             Input::Pass(millis) => {
                 self.now = now + ms(millis);
                 client.handle_timeout(self.now);
+                prop_assert!(client.next_deadline().is_none_or(|due| due > self.now), "still due");
             }
             Input::Wake(millis) => {
                 self.now = now + ms(millis);

@@ -79,7 +79,7 @@ impl Client {
             let Some(entry) = self.outbox.write(now) else { break };
             self.order(Action::Write { ticket: entry.ticket });
             self.link.wrote = true;
-            self.liveness.wrote(now);
+            self.liveness.wrote(entry.bytes, now);
             self.spill();
         }
         if self.outbox.len() == 0 {
@@ -117,9 +117,12 @@ impl Client {
         if self.phase != Phase::Open {
             return;
         }
-        for (timer, due) in
-            [(Timer::Heartbeat, self.liveness.beat_due()), (Timer::Reply, self.liveness.reply_due())]
-        {
+        for (timer, due) in [
+            (Timer::Heartbeat, self.liveness.beat_due()),
+            (Timer::Reply, self.liveness.reply_due()),
+            (Timer::Unsettled, self.liveness.unsettled_due(self.outbox.oldest())),
+            (Timer::Quiet, self.liveness.quiet_due()),
+        ] {
             match due {
                 Some(due) => self.timers.set(timer, due),
                 None => self.timers.stop(timer),
@@ -128,13 +131,13 @@ impl Client {
     }
 
     pub(super) fn beat(&mut self, now: Instant) {
-        self.liveness.beat(self.outbox.written(), self.outbox.in_flight_bytes(), now);
+        self.liveness.beat(self.outbox.written(), now);
         self.order(Action::Beat);
         self.watch();
     }
 
     pub(super) fn probe(&mut self, now: Instant) {
-        if self.phase == Phase::Open && self.liveness.may_probe(now) {
+        if self.phase == Phase::Open && self.liveness.probe(now) {
             self.beat(now);
         }
     }

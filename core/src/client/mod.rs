@@ -38,6 +38,8 @@ struct Link {
     wrote: bool,
     /// The last written message was spilled and the user has been told.
     spilled: bool,
+    /// An own message has come back in the frame that is about to be told: when it had been written.
+    echo: Option<Instant>,
 }
 
 /// What the machine remembers of refused tokens.
@@ -262,11 +264,16 @@ impl Client {
             _ => return,
         }
         self.credential = Credential::Fresh;
+        let echo = self.link.echo.take();
+        if let Some(at) = echo {
+            self.liveness.echoed(at, self.outbox.in_flight_bytes(), self.outbox.oldest(), now);
+        }
         let before = now - SETTLE_AFTER.max(self.liveness.rtt.smoothed().times(4));
         self.settle(before);
-        let unconfirmed = self.outbox.in_flight_bytes();
-        if let Heard::Answer(written) = self.liveness.heard(frame == Frame::Heartbeat, unconfirmed, now) {
-            self.settle_through(written);
+        let heard = self.liveness.heard(frame == Frame::Heartbeat, echo.is_some(), now);
+        if let Heard::Answer { messages, bytes } = heard {
+            self.settle_through(messages);
+            self.liveness.confirmed(bytes, self.outbox.oldest(), now);
         }
         // The frame in hand was heard before the clock is asked.
         self.watch();
@@ -276,8 +283,9 @@ impl Client {
     /// The server has sent one of our own messages back, known by an id that nobody could guess: it has read this one
     /// and, a connection being one stream, everything written before it. Tell it before the frame it came in.
     pub fn handle_echo(&mut self, ticket: Ticket) {
-        if let Some(written) = self.outbox.position(ticket) {
+        if let Some((written, at)) = self.outbox.position(ticket) {
             self.settle_through(written);
+            self.link.echo = Some(at);
         }
     }
 
@@ -338,6 +346,11 @@ impl Client {
                         self.lose(Cause::NoReply, Ground::Local, Closed::NONE, now);
                     }
                 },
+                Timer::Unsettled => self.probe(now),
+                Timer::Quiet => {
+                    self.liveness.asked_about_quiet();
+                    self.probe(now);
+                }
                 Timer::Stable => self.backoff.reset(),
                 Timer::Pace => self.write(now),
                 Timer::Drain => self.shut(now),
@@ -348,11 +361,11 @@ impl Client {
 
     /// The machine has slept: the wall clock jumped against the monotonic one.
     pub fn handle_wake(&mut self, now: Instant) {
-        if self.phase == Phase::Open {
-            // Queued events are delivered after the timers: whatever was due while asleep asks again.
-            if self.liveness.may_probe(now) || self.timers.at(Timer::Reply).is_some_and(|due| due <= now) {
-                self.beat(now);
-            }
+        // Queued events are delivered after the timers: whatever was due while asleep asks again.
+        if self.timers.at(Timer::Reply).is_some_and(|due| due <= now) {
+            self.beat(now);
+        } else {
+            self.probe(now);
         }
         self.redial(Cause::Wake, now);
     }

@@ -1,6 +1,8 @@
 //! Drives one client in virtual time: the test plays host, network and server; nobody sleeps.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+pub mod net;
+
 use everwire_core::{Action, Client, Closed, Config, Duration, Frame, Instant, Phase, Reason, State, Ticket};
 
 /// More steps than this without time passing is a livelock.
