@@ -32,7 +32,7 @@ const TIMEOUT_MAX_MS: u32 = i32::MAX as u32;
 pub(crate) trait Host: 'static {
     fn dial(&self, link: u32);
     fn write(&self, socket: &WebSocket, ticket: Ticket) -> bool;
-    fn beat(&self, socket: &WebSocket);
+    fn beat(&self, socket: &WebSocket) -> bool;
     fn inspect(&self, data: &JsValue) -> Frame;
     fn settled(&self, ticket: Ticket);
     fn dropped(&self, ticket: Ticket, reason: Reason);
@@ -186,7 +186,8 @@ impl<H: Host> Driver<H> {
 
     pub(crate) fn close(&self, code: u16, reason: JsString, drain: Duration) {
         let now = self.begin(Place::Export);
-        *self.goodbye.borrow_mut() = Some(Goodbye { code, reason });
+        // The first one counts; another only shortens the time.
+        self.goodbye.borrow_mut().get_or_insert(Goodbye { code, reason });
         self.client.borrow_mut().handle_close(drain, now);
         self.finish(now);
     }
@@ -238,7 +239,7 @@ impl<H: Host> Driver<H> {
     fn perform(&self, action: Action, now: Instant) {
         match action {
             Action::Dial { link } => {
-                *self.reason.borrow_mut() = empty();
+                self.reason.replace(empty());
                 self.host.dial(link);
             }
             Action::Write { ticket } => {
@@ -248,9 +249,9 @@ impl<H: Host> Driver<H> {
                 }
             }
             Action::Beat => {
-                // A beat that cannot be written is one that is never answered.
-                if let Some(link) = self.current() {
-                    self.host.beat(link.socket());
+                let written = self.current().is_some_and(|link| self.host.beat(link.socket()));
+                if !written {
+                    self.client.borrow_mut().handle_beat_failed(now);
                 }
             }
             Action::CloseLink => {
@@ -273,7 +274,7 @@ impl<H: Host> Driver<H> {
                 if retry.is_none() {
                     self.leave_page();
                 }
-                let reason = self.reason.borrow().clone();
+                let reason = self.reason.replace(empty());
                 self.host.ended(link, cause, closed, &reason, retry);
             }
             Action::Reconnecting { attempt, delay, cause, code } => {

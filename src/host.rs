@@ -277,9 +277,9 @@ impl Host for LocalHost {
         true
     }
 
-    fn beat(&self, socket: &WebSocket) {
-        // If it is not taken no answer comes, and that is noticed.
-        let _ = socket.unchecked_ref::<Socket>().send(&envelope::heartbeat());
+    fn beat(&self, socket: &WebSocket) -> bool {
+        socket.ready_state() == WebSocket::OPEN
+            && socket.unchecked_ref::<Socket>().send(&envelope::heartbeat()).is_ok()
     }
 
     fn inspect(&self, data: &JsValue) -> Frame {

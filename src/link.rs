@@ -6,6 +6,8 @@ use js_sys::{Function, JsString};
 use wasm_bindgen::prelude::*;
 use web_sys::{BinaryType, WebSocket};
 
+use crate::page;
+
 /// A close reason is at most so many bytes of UTF-8; more throws, and the socket stays open.
 const REASON_BYTES_MAX: u32 = 123;
 
@@ -153,9 +155,10 @@ pub(crate) fn abandon(socket: &WebSocket) {
     let closer: Function = socket.close_function().bind2(socket, &1000.into(), &"".into()).unchecked_into();
     // Nobody listens to it any more, and Node's `ws` throws an `error` that nobody listens to.
     socket.listen("error", &closer);
-    if state == WebSocket::CONNECTING {
-        // Some versions of Safari break every socket of the browser when one that is connecting is closed, and
-        // Firefox may open one much later.
+    if state == WebSocket::CONNECTING && page::is_safari() {
+        // Some versions of Safari break every socket of the browser when one that is connecting is closed. Elsewhere it
+        // must be: RFC 6455 §4.1 allows one connecting socket to a host, so a hung one would hold up every dial after
+        // it.
         socket.listen("open", &closer);
     } else {
         let _ = socket.close();

@@ -78,8 +78,8 @@ impl driver::Host for NpmHost {
         self.host.write(socket, ticket.0)
     }
 
-    fn beat(&self, socket: &WebSocket) {
-        self.host.beat(socket);
+    fn beat(&self, socket: &WebSocket) -> bool {
+        self.host.beat(socket)
     }
 
     fn inspect(&self, data: &JsValue) -> Frame {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::Function;
+use js_sys::{Function, JsString};
 use wasm_bindgen::prelude::*;
 
 use crate::link::Sink;
@@ -23,6 +23,9 @@ extern "C" {
     type Navigator;
     #[wasm_bindgen(method, getter, structural, js_name = onLine)]
     fn on_line(this: &Navigator) -> JsValue;
+
+    #[wasm_bindgen(method, getter, structural)]
+    fn vendor(this: &Navigator) -> JsValue;
 
     type PageEvent;
     #[wasm_bindgen(method, getter, structural, js_name = type)]
@@ -63,6 +66,14 @@ impl Page {
             let _ = global.unlisten(OFFLINE, &self.listener);
         });
     }
+}
+
+/// Whether the browser is one of Apple's.
+pub(crate) fn is_safari() -> bool {
+    let vendor = GLOBAL.with(|global| global.navigator().map(|navigator| navigator.vendor()));
+    vendor
+        .and_then(|vendor| vendor.dyn_into::<JsString>().ok())
+        .is_some_and(|name| name.starts_with("Apple", 0))
 }
 
 /// Whether the browser says that there is no network. That there is one proves nothing.

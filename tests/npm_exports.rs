@@ -25,9 +25,10 @@ const HOSTS: &str = r"(() => {
   const make = () => {
     const told = [];
     const host = { told, reenter: () => {} };
-    for (const name of ['dial', 'settled', 'dropped', 'state', 'opened', 'ended', 'reconnecting', 'error', 'beat']) {
+    for (const name of ['dial', 'settled', 'dropped', 'state', 'opened', 'ended', 'reconnecting', 'error']) {
       host[name] = (...args) => { told.push([name, ...args].join(' ')); host.reenter(name, ...args); };
     }
+    host.beat = () => { told.push('beat'); return true; };
     host.write = (socket, ticket) => { told.push(`write ${ticket}`); socket.send(String(ticket)); return true; };
     host.inspect = (data) => data.length * 4 + (data === 'beat' ? 1 : 0);
     return host;

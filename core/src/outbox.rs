@@ -152,6 +152,13 @@ impl Outbox {
         true
     }
 
+    /// Whatever is in flight counts as written only now, as far as time confirms it.
+    pub(crate) fn restamp(&mut self, now: Instant) {
+        for written in &mut self.flight {
+            written.at = now;
+        }
+    }
+
     /// How many messages have been written in all.
     pub(crate) fn written(&self) -> u64 {
         self.written

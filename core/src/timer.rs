@@ -20,6 +20,8 @@ pub enum Timer {
     Unsettled,
     /// When steady inbound traffic has been silent for too long.
     Quiet,
+    /// When a socket that takes nothing more has not said why.
+    Mute,
     /// When a link has been open for so long that earlier failures are forgotten.
     Stable,
     /// When more of the backlog may be written.
@@ -32,7 +34,7 @@ pub enum Timer {
 
 impl Timer {
     /// Every timer, in the order in which those due at the same time are handled.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Connect,
         Self::Prove,
         Self::Backoff,
@@ -40,6 +42,7 @@ impl Timer {
         Self::Reply,
         Self::Unsettled,
         Self::Quiet,
+        Self::Mute,
         Self::Stable,
         Self::Pace,
         Self::Drain,

@@ -325,3 +325,35 @@ fn more_bytes_in_flight_than_can_be_followed() {
     harness.send(64 << 20);
     assert_eq!(harness.dropped(), [], "the newest is followed, however long");
 }
+
+/// What is heard after sleep may have waited in a buffer all the while: it confirms nothing that was written before.
+#[test]
+fn a_frame_from_before_the_sleep_settles_nothing() {
+    for wakes in [true, false] {
+        let mut harness = Harness::open(config(ExpectReply::No));
+        let ticket = harness.send(10);
+        harness.now = harness.now + secs(3600);
+        if wakes {
+            harness.client.handle_wake(harness.now);
+        }
+        harness.frame();
+        assert_eq!(harness.settled(), []);
+        harness.reset();
+        assert_eq!(harness.dropped(), [(ticket, Reason::InDoubt)]);
+    }
+}
+
+/// A hidden page has one timer a minute: every one is late, and a dead link is noticed all the same.
+#[test]
+fn lateness_excuses_once() {
+    let mut harness = Harness::open(config(ExpectReply::Yes));
+    let mut minutes = 0;
+    while harness.client.state() == State::Open {
+        harness.now = harness.now + secs(60);
+        harness.client.handle_timeout(harness.now);
+        harness.drain();
+        minutes += 1;
+        assert!(minutes <= 4, "never noticed");
+    }
+    assert_eq!(harness.beats(), 2, "asked, and asked again");
+}

@@ -255,6 +255,11 @@ fn a_write_that_fails_stays_in_the_outbox_in_its_place() {
     }
     assert_eq!(written, [tickets[0]]);
     assert_eq!(harness.client.waiting(), (2, 20));
+    // The socket may know already why; its close event is given two seconds to say so.
+    harness.pass(ms(1_999));
+    assert_eq!(harness.client.phase(), Phase::Open);
+    harness.pass(ms(1));
+    assert_eq!(harness.count(|a| matches!(a, Action::Ended { cause: Cause::WriteFailed, .. })), 1);
     harness.pass_until_dial();
     harness.open_link();
     harness.frame();
@@ -329,4 +334,51 @@ fn a_policy_close_after_a_greeting_counts_as_no_refusal() {
     harness.open_link();
     harness.closed(1008, true);
     assert_ne!(harness.client.state(), State::Closed);
+}
+
+/// A socket knows that it is closing a round trip before it says why: the code decides how to come back.
+#[test]
+fn a_write_that_fails_waits_for_the_true_code() {
+    for beat in [false, true] {
+        let mut harness = Harness::open(Config::default());
+        if beat {
+            harness.client.handle_beat_failed(harness.now);
+        } else {
+            let ticket = everwire_core::Ticket(7);
+            harness.client.submit(ticket, 10, harness.now).unwrap();
+            assert_eq!(harness.client.poll(), Some(Action::Write { ticket }));
+            harness.client.handle_write_failed(ticket, harness.now);
+        }
+        harness.drain();
+        harness.send(10);
+        harness.pass(ms(50));
+        assert_eq!(harness.written(), [], "nothing more is written to it");
+        harness.closed(1012, true);
+        let closed = Closed { code: 1012, clean: true };
+        assert!(matches!(
+            last_end(&harness),
+            Some(Action::Ended { cause: Cause::ClosedByServer, closed: c, .. }) if c == closed
+        ));
+        harness.pass_until_dial();
+        harness.open_link();
+        harness.frame();
+        assert_eq!(harness.written().len(), if beat { 1 } else { 2 });
+    }
+}
+
+/// A silent server proves nothing by a frame; ten stable seconds clear a refusal as well.
+#[test]
+fn a_stable_link_clears_the_refusals_of_a_silent_server() {
+    let mut harness = Harness::new(with_token());
+    harness.connect();
+    harness.open_link();
+    harness.closed(1008, true);
+    harness.pass_until_dial();
+    harness.open_link();
+    harness.pass(secs(3600));
+    harness.reset();
+    harness.pass_until_dial();
+    harness.open_link();
+    harness.closed(1008, true);
+    assert_ne!(harness.client.state(), State::Closed, "a first refusal");
 }

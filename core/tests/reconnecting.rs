@@ -232,3 +232,36 @@ fn a_dial_that_hangs_is_abandoned() {
     assert!(harness.count(|a| matches!(a, Action::Reconnecting { cause: Cause::ConnectTimeout, .. })) == 1);
     assert!(harness.count(|a| matches!(a, Action::DropLink { link: 2 })) == 1);
 }
+
+/// On a throttled page the timer of the ten seconds is late; the time is what counts.
+#[test]
+fn a_stable_link_is_stable_although_its_timer_is_late() {
+    let mut harness = Harness::new(with_attempts(3));
+    harness.connect();
+    for _ in 0..3 {
+        harness.client.handle_dial_failed(harness.client.link(), harness.now);
+        harness.pass_until_dial();
+    }
+    harness.open_link();
+    harness.frame();
+    harness.now = harness.now + secs(20);
+    harness.reset();
+    assert_eq!(harness.client.phase(), Phase::Waiting);
+    assert_eq!(harness.count(|a| matches!(a, Action::Reconnecting { attempt: 1, .. })), 2);
+}
+
+/// Nothing has failed when the application asks for a new link: no limit forbids it, and it never waits for long.
+#[test]
+fn reconnect_is_no_failed_attempt() {
+    let mut harness = Harness::new(with_attempts(1));
+    harness.connect();
+    for _ in 0..30 {
+        harness.open_link();
+        harness.frame();
+        harness.pass(secs(1));
+        harness.client.handle_reconnect(harness.now);
+        harness.drain();
+        assert_ne!(harness.client.phase(), Phase::Closed);
+        assert!(harness.pass_until_dial() <= secs(1));
+    }
+}

@@ -389,7 +389,7 @@ function transmit(socket: WebSocket, frame: Frame): boolean {
 function abandon(socket: WebSocket | undefined): void {
   try {
     // Safari can break all its WebSockets when a connecting one is closed: only if it ever opens.
-    if (socket?.readyState === WEBSOCKET_CONNECTING) socket.addEventListener('open', () => socket.close());
+    if (socket?.readyState === WEBSOCKET_CONNECTING && globalThis.navigator?.vendor?.startsWith('Apple')) socket.addEventListener('open', () => socket.close());
     else socket?.close();
   } catch {
     // Nothing is left to be done about it.

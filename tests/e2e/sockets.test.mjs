@@ -2,11 +2,13 @@
 // it, on real ones elsewhere.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import net from 'node:net';
 import { describe, test } from 'node:test';
 import { WebSocketServer } from 'ws';
 import { startServer } from '../../examples/node-server/server.mjs';
 import { kit } from './harness/kit.mjs';
+import { startProxy } from './proxy.mjs';
 
 const it = kit({ modules: ['wires', 'fake-socket', 'virtual-clock'] });
 const { skip } = it;
@@ -42,8 +44,21 @@ describe('an injected socket', { skip, timeout: TIMEOUT }, () => {
     assert.deepEqual(result, { noise: [], sent: ['alive'], state: 'open', messages: [null, null], sockets: 2 });
   });
 
-  test('a socket that is still connecting is never closed: it is abandoned, and closed if it ever opens', async () => {
+  test('a socket that is still connecting is closed at once, or it would hold up the next dial', async () => {
     const result = await it.inPage({ url: FAKE }, async ({ watch, FakeSocket, url }) => {
+      const { wire, until } = watch(url, { WebSocket: FakeSocket, connectTimeout: 1000 });
+      await until((e) => e.name === 'reconnecting' && e.cause === 'connect-timeout');
+      const first = FakeSocket.newest.closeCalls.length;
+      await wire.close();
+      return { first, all: FakeSocket.made.map((socket) => socket.closeCalls.length) };
+    });
+    assert.equal(result.first, 1);
+    assert.ok(result.all.every((calls) => calls === 1), String(result.all));
+  });
+
+  test('in Safari a socket that is still connecting is never closed: it is abandoned, and closed if it ever opens', async () => {
+    const result = await it.inPage({ url: FAKE }, async ({ watch, FakeSocket, url }) => {
+      Object.defineProperty(navigator, 'vendor', { value: 'Apple Computer, Inc.', configurable: true });
       const { wire, until } = watch(url, { WebSocket: FakeSocket, connectTimeout: 1000 });
       await until((e) => e.name === 'reconnecting' && e.cause === 'connect-timeout');
       const [slow] = FakeSocket.made;
@@ -331,6 +346,58 @@ describe('an injected socket', { skip, timeout: TIMEOUT }, () => {
 });
 
 describe('a real socket', { skip, timeout: TIMEOUT }, () => {
+  test('an upgrade that hangs does not lock the client out', async () => {
+    // Browsers keep all but one connecting socket to a host waiting.
+    const server = createServer();
+    const wss = new WebSocketServer({ server });
+    wss.on('connection', (socket) => socket.send('{"type":"welcome"}'));
+    const upgrade = server.listeners('upgrade')[0];
+    server.removeListener('upgrade', upgrade);
+    let upgrades = 0;
+    server.on('upgrade', (...args) => (++upgrades > 1 ? upgrade(...args) : args[1].on('error', () => {})));
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const url = `ws://127.0.0.1:${server.address().port}`;
+      const { attempts } = await it.inPage({ url }, async ({ watch, url }) => {
+        const { wire, until } = watch(url, { connectTimeout: 1000, reconnect: { delayMin: 10, delayMax: 10 } });
+        const { attempts } = await until((e) => e.name === 'open');
+        await wire.close();
+        return { attempts };
+      });
+      assert.deepEqual([attempts, upgrades], [1, 2]);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  test('the true code arrives although messages are being sent all the while', async () => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await new Promise((resolve) => server.on('listening', resolve));
+    const proxy = await startProxy({ targetPort: server.address().port, delay: 25 });
+    let links = 0;
+    server.on('connection', (socket) => {
+      socket.send('{"type":"welcome"}');
+      let heard = 0;
+      if (++links === 1) socket.on('message', () => ++heard === 20 && socket.close(1012, 'the server restarts'));
+    });
+    try {
+      const ends = await it.inPage({ url: proxy.url }, async ({ watch, url }) => {
+        const { wire, until, named } = watch(url, { reconnect: { delayMin: 10, delayMax: 10 } });
+        await until((e) => e.name === 'open');
+        const timer = setInterval(() => wire.send('text', 'on and on'), 5);
+        await until((e) => e.name === 'open' && e.link === 2);
+        clearInterval(timer);
+        await wire.close();
+        return named('close').map(({ code, reason, cause }) => ({ code, reason, cause }));
+      });
+      assert.deepEqual(ends[0], { code: 1012, reason: 'the server restarts', cause: 'closed-by-server' });
+    } finally {
+      await proxy.close();
+      server.close();
+    }
+  });
+
   test('the true code, reason and cleanness of every end are told', async () => {
     const server = await it.serve(startServer);
     const proxy = await it.proxyTo(server);

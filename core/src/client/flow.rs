@@ -53,6 +53,7 @@ impl Client {
     pub(super) fn prove(&mut self, now: Instant) {
         self.step(Event::Proved);
         self.timers.stop(Timer::Prove);
+        self.link.proved_at = now;
         self.timers.set(Timer::Stable, now + STABLE_AFTER);
         if self.outbox.len() > 0 {
             self.pacer.begin(now);
@@ -68,7 +69,7 @@ impl Client {
     }
 
     pub(super) fn write(&mut self, now: Instant) {
-        if self.phase != Phase::Open {
+        if self.phase != Phase::Open || self.link.mute {
             return;
         }
         while self.outbox.len() > 0 {
@@ -131,6 +132,9 @@ impl Client {
     }
 
     pub(super) fn beat(&mut self, now: Instant) {
+        if self.link.mute {
+            return;
+        }
         self.liveness.beat(self.outbox.written(), now);
         self.order(Action::Beat);
         self.watch();
@@ -188,12 +192,13 @@ impl Client {
 
     /// The dial failed or the link is lost; `None` dials again at once.
     pub(super) fn lose_after(&mut self, cause: Cause, ground: Option<Ground>, closed: Closed, now: Instant) {
+        if self.phase == Phase::Open && now.since(self.link.proved_at) >= STABLE_AFTER {
+            // Its timer may be late, on a page whose timers are throttled.
+            self.stable();
+        }
         if self.backoff.exhausted() {
             return self.finish(Cause::MaxAttempts, closed, now);
         }
-        let was_open = self.phase == Phase::Open;
-        self.leave_link(now);
-        self.step(Event::Lost);
         let delay = match ground {
             None => {
                 self.backoff.count();
@@ -205,14 +210,37 @@ impl Client {
             }
             Some(ground) => self.backoff.delay(ground, now, &mut self.random),
         };
+        self.part(cause, closed, delay, now);
+    }
+
+    /// Leaves the link, and dials again after this delay.
+    pub(super) fn part(&mut self, cause: Cause, closed: Closed, delay: Duration, now: Instant) {
+        let was_open = self.phase == Phase::Open;
+        self.leave_link(now);
+        self.step(Event::Lost);
         self.timers.set(Timer::Backoff, now + delay);
         self.tell();
         if was_open {
             let link = self.number;
             self.order(Action::Ended { link, cause, closed, retry: Some(delay) });
         }
-        let (attempt, code) = (self.backoff.attempt(), closed.code);
+        let (attempt, code) = (self.backoff.attempt().max(1), closed.code);
         self.order(Action::Reconnecting { attempt, delay, cause, code });
+    }
+
+    /// The link has shown that the server means it: failures and refusals before it are forgotten.
+    pub(super) fn stable(&mut self) {
+        self.backoff.reset();
+        self.credential = Credential::Fresh;
+    }
+
+    /// Nothing more is written to this link. A socket knows that it is closing before it says why, and the code in its
+    /// `close` event decides how to come back; only if that stays out is the link given up.
+    pub(super) fn mute(&mut self, now: Instant) {
+        self.link.mute = true;
+        self.pacer.end();
+        self.timers.stop(Timer::Pace);
+        self.timers.set(Timer::Mute, now + HANDSHAKE_MAX);
     }
 
     /// Forgets the current link. What was written on it and is not settled stays in doubt.

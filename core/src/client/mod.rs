@@ -10,7 +10,7 @@ pub use action::{Action, Config, Frame};
 use crate::backoff::{Backoff, Ground};
 use crate::close::Closed;
 use crate::codes::{Cause, Notice, Reason, Refusal, State};
-use crate::liveness::{Heard, Liveness, Overdue};
+use crate::liveness::{Heard, LATE, Liveness, Overdue};
 use crate::outbox::{Entry, Outbox, Ticket};
 use crate::pacer::Pacer;
 use crate::random::Random;
@@ -32,10 +32,13 @@ const SETTLE_AFTER: Duration = Duration::from_secs(2);
 struct Link {
     dialled_at: Instant,
     opened_at: Instant,
+    proved_at: Instant,
     /// A frame has come in.
     heard: bool,
     /// A message has been written.
     wrote: bool,
+    /// The socket takes nothing more; its `close` event, which knows why, is awaited.
+    mute: bool,
     /// The last written message was spilled and the user has been told.
     spilled: bool,
     /// An own message has come back in the frame that is about to be told: when it had been written.
@@ -191,8 +194,11 @@ impl Client {
     /// was written on it and is not settled is in doubt; a dial that runs goes on.
     pub fn handle_reconnect(&mut self, now: Instant) {
         if !self.draining && matches!(self.phase, Phase::Proving | Phase::Open) {
-            let ground = if self.backoff.take_budget(now) { None } else { Some(Ground::Local) };
-            self.lose_after(Cause::Reconnect, ground, Closed::NONE, now);
+            // Nothing has failed: this counts as no attempt, and no limit of attempts forbids it.
+            let undelayed = self.backoff.take_budget(now);
+            let short = self.config.backoff.delay_min;
+            let delay = if undelayed { Duration::ZERO } else { self.random.within(short) };
+            self.part(Cause::Reconnect, Closed::NONE, delay, now);
             self.handle_timeout(now);
         } else {
             self.redial(Cause::Reconnect, now);
@@ -268,6 +274,10 @@ impl Client {
         if let Some(at) = echo {
             self.liveness.echoed(at, self.outbox.in_flight_bytes(), self.outbox.oldest(), now);
         }
+        if self.timers.next().is_some_and(|due| now.since(due) > LATE) {
+            // This page was busy or frozen: the frame may have come in long before it is heard.
+            self.outbox.restamp(now);
+        }
         let before = now - SETTLE_AFTER.max(self.liveness.rtt.smoothed().times(4));
         self.settle(before);
         let heard = self.liveness.heard(frame == Frame::Heartbeat, echo.is_some(), now);
@@ -315,9 +325,17 @@ impl Client {
             return;
         }
         match self.phase {
-            Phase::Open => self.lose(Cause::WriteFailed, Ground::Unexplained, Closed::NONE, now),
+            Phase::Open => self.mute(now),
             // It was the last word before the closing handshake, which has still to be spoken.
             _ => self.discard_waiting(),
+        }
+    }
+
+    /// The socket did not take a heartbeat.
+    pub fn handle_beat_failed(&mut self, now: Instant) {
+        if self.phase == Phase::Open {
+            self.take_back_writes();
+            self.mute(now);
         }
     }
 
@@ -351,7 +369,8 @@ impl Client {
                     self.liveness.asked_about_quiet();
                     self.probe(now);
                 }
-                Timer::Stable => self.backoff.reset(),
+                Timer::Mute => self.lose(Cause::WriteFailed, Ground::Unexplained, Closed::NONE, now),
+                Timer::Stable => self.stable(),
                 Timer::Pace => self.write(now),
                 Timer::Drain => self.shut(now),
                 Timer::Handshake => self.handshake_over(Closed::NONE, now),
@@ -361,6 +380,8 @@ impl Client {
 
     /// The machine has slept: the wall clock jumped against the monotonic one.
     pub fn handle_wake(&mut self, now: Instant) {
+        // What comes in now may have waited in a buffer all the while: it confirms nothing that was written before.
+        self.outbox.restamp(now);
         // Queued events are delivered after the timers: whatever was due while asleep asks again.
         if self.timers.at(Timer::Reply).is_some_and(|due| due <= now) {
             self.beat(now);
