@@ -12,6 +12,7 @@ mod setup;
 mod shorten;
 mod size;
 mod step;
+mod storm;
 mod test;
 mod wasm;
 mod workspace;
@@ -28,6 +29,8 @@ Usage: cargo xtask COMMAND
   test [RUNNER…] [--long]    set everything up, run every test, or only the named runners
   build                      wasm and npm package into pkg/, ready for `npm pack`
   size [--json FILE]         raw, gzip and brotli bytes of what is published, and where the wasm bytes go
+  storm [--clients N] [--json FILE]
+                             everybody loses one server at once: dials, peaks and times, beside the peers' rules
   help                       this text
 ";
 
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "build" => build(rest).map(|()| true),
         "size" => size::run(rest).map(|()| true),
+        "storm" => storm::run(rest).map(|()| true),
         unknown => {
             eprintln!("unknown command `{unknown}`\n\n{HELP}");
             return ExitCode::from(2);
