@@ -95,7 +95,7 @@ impl Backoff {
     /// The server has named its window.
     pub(crate) fn hear(&mut self, window: Window, now: Instant, random: &mut Random) {
         match window {
-            Window::Advertised(window) => self.advertised = window.min(self.config.delay_max),
+            Window::Advertised(window) => self.advertised = window,
             Window::Instructed(instructed) => {
                 let known = self.spread.as_mut().is_some_and(|spread| spread.told_again(instructed));
                 if !known {

@@ -329,6 +329,43 @@ fn what_comes_behind_phi_is_cut_short_when_the_network_is_back() {
     assert!(harness.pass_until_dial() >= secs(1));
 }
 
+/// Every refusal of a busy server may repeat the window: the place in it is drawn once.
+#[test]
+fn a_window_that_is_said_again_keeps_phi() {
+    for seed in 0..20 {
+        let mut harness = stable(seed, Config::default(), Window::Instructed(secs(40)));
+        let first = dials(&mut harness, 1012, 1)[0];
+        let began = harness.now - first;
+        for round in 1..4 {
+            harness.open_link();
+            harness.frame();
+            hear(&mut harness, Window::Instructed(secs(40)));
+            harness.closed(1013, true);
+            harness.pass_until_dial();
+            assert_eq!(harness.now.since(began), first + secs(40).times(round));
+        }
+    }
+}
+
+/// An advertised window is a wish, and the wait for it our own: one page whose network is back is no crowd.
+#[test]
+fn a_wait_that_nobody_instructed_is_cut_short_as_ever() {
+    for behind_phi in [false, true] {
+        let window = if behind_phi { Window::Instructed(secs(60)) } else { Window::Advertised(secs(30)) };
+        let mut harness = stable(1, Config::default(), window);
+        if behind_phi {
+            dials(&mut harness, 1012, 1);
+            refuse(&mut harness);
+        } else {
+            harness.closed(1012, true);
+        }
+        assert_eq!(harness.client.phase(), Phase::Waiting);
+        harness.client.handle_online(harness.now);
+        harness.drain();
+        assert_eq!(harness.client.phase(), Phase::Asking);
+    }
+}
+
 #[test]
 fn a_link_lost_without_a_network_waits_for_phi_as_well() {
     let (_, due) = waiting_for_phi(secs(90));
