@@ -181,6 +181,13 @@ impl Backoff {
         self.window = Duration::from_millis_f64(wider).min(self.config.delay_max);
     }
 
+    /// A dial begins: what the server said of leaving, it said of the link before.
+    pub(crate) fn leave(&mut self) {
+        if let Some(spread) = &mut self.spread {
+            spread.leave();
+        }
+    }
+
     /// A link has proved stable: earlier failures are forgotten, unless its server has said that it goes.
     pub(crate) fn reset(&mut self) {
         if self.spread.as_ref().is_some_and(Spread::told) {

@@ -40,7 +40,7 @@ pub(crate) struct Spread {
     instructed: bool,
     /// The first dial has been scheduled.
     begun: bool,
-    /// The server has said so on the present link, and no dial has followed yet.
+    /// The server has said so on the present link.
     told: bool,
 }
 
@@ -77,6 +77,11 @@ impl Spread {
         self.told
     }
 
+    /// A new link is dialled: nothing has been said on it.
+    pub(crate) fn leave(&mut self) {
+        self.told = false;
+    }
+
     /// Whether the dial that comes next is the first.
     pub(crate) fn fresh(&self) -> bool {
         !self.begun
@@ -90,7 +95,6 @@ impl Spread {
 
     /// The wait for the next dial; `None`: the window is too short for another round.
     pub(crate) fn delay(&mut self, now: Instant) -> Option<Duration> {
-        self.told = false;
         if !self.begun {
             self.begun = true;
             if self.anchor < now {

@@ -329,6 +329,28 @@ fn what_comes_behind_phi_is_cut_short_when_the_network_is_back() {
     assert!(harness.pass_until_dial() >= secs(1));
 }
 
+/// However the next dial came about, a stable link ends the phase.
+#[test]
+fn a_phase_whose_wait_was_never_drawn_ends_as_well() {
+    for case in 0..2 {
+        let mut harness = stable(1, Config::default(), Window::Instructed(secs(600)));
+        if case == 0 {
+            harness.client.handle_offline(harness.now);
+            harness.closed(1012, true);
+            harness.pass_until_dial();
+            harness.client.handle_online(harness.now);
+        } else {
+            harness.client.handle_reconnect(harness.now);
+        }
+        harness.drain();
+        harness.open_link();
+        harness.frame();
+        harness.pass(secs(10));
+        harness.reset();
+        assert!(harness.pass_until_dial() <= secs(1), "case {case}");
+    }
+}
+
 /// Every refusal of a busy server may repeat the window: the place in it is drawn once.
 #[test]
 fn a_window_that_is_said_again_keeps_phi() {

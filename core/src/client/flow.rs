@@ -44,6 +44,7 @@ impl Client {
     pub(super) fn ask(&mut self, now: Instant) {
         self.number = self.number.wrapping_add(1);
         self.link = Link::default();
+        self.backoff.leave();
         self.timers.stop(Timer::Backoff);
         self.timers.set(Timer::Connect, now + self.config.connect_timeout);
         self.tell();
