@@ -131,7 +131,7 @@ fn a_dial_that_hangs_begins_the_phase_as_a_refused_one_does() {
 /// Nobody else comes back with a client whose own token or own provider is at fault.
 #[test]
 fn a_refused_token_and_a_failed_provider_are_no_crowd() {
-    for case in 0..2 {
+    for case in 0..3 {
         within(
             longest(|seed| {
                 let mut harness = stable(seed, Config::default(), Window::Advertised(secs(30)));
@@ -140,9 +140,13 @@ fn a_refused_token_and_a_failed_provider_are_no_crowd() {
                 } else {
                     harness.reset();
                     harness.pass_until_dial();
-                    harness.client.handle_dial_failed(2, harness.now);
-                    harness.drain();
                 }
+                match case {
+                    1 => harness.client.handle_dial_failed(2, harness.now),
+                    2 => harness.pass(secs(20)),
+                    _ => {}
+                }
+                harness.drain();
                 harness.pass_until_dial()
             }),
             secs(5) + ms(1),
@@ -351,6 +355,50 @@ fn a_phase_whose_wait_was_never_drawn_ends_as_well() {
     }
 }
 
+#[test]
+fn offline_brings_no_later_round_forward() {
+    let mut harness = stable(1, Config::default(), Window::Instructed(secs(120)));
+    dials(&mut harness, 1012, 1);
+    refuse(&mut harness);
+    let due = harness.client.next_deadline();
+    harness.client.handle_offline(harness.now);
+    harness.drain();
+    assert_eq!(harness.client.next_deadline(), due);
+}
+
+#[test]
+fn online_gives_phi_back_to_a_wait_that_offline_made_longer() {
+    let mut harness = (0..)
+        .map(|seed| {
+            let mut harness = stable(seed, Config::default(), Window::Instructed(secs(40)));
+            harness.closed(1012, true);
+            harness
+        })
+        .find(|harness| harness.client.next_deadline().unwrap().since(harness.now) < secs(10))
+        .unwrap();
+    let due = harness.client.next_deadline();
+    harness.client.handle_offline(harness.now);
+    harness.drain();
+    assert!(harness.client.next_deadline() > due);
+    harness.client.handle_online(harness.now);
+    harness.drain();
+    assert_eq!(harness.client.next_deadline(), due);
+}
+
+/// `window=0` is an instruction for one dial; what was advertised stands behind it.
+#[test]
+fn a_short_instruction_makes_way_for_the_advertised_window() {
+    let mut harness = stable(1, Config::default(), Window::Advertised(secs(20)));
+    hear(&mut harness, Window::Instructed(Duration::ZERO));
+    let dials = dials(&mut harness, 1012, 6);
+    assert_eq!(dials[0], Duration::ZERO);
+    assert!(dials[1] <= secs(5));
+    assert_eq!(
+        (dials[3] - dials[2], dials[4] - dials[3], dials[5] - dials[4]),
+        (secs(20), secs(20), secs(30))
+    );
+}
+
 /// Every refusal of a busy server may repeat the window: the place in it is drawn once.
 #[test]
 fn a_window_that_is_said_again_keeps_phi() {
@@ -432,8 +480,10 @@ fn the_wait_is_told_with_its_end() {
 fn a_window_from_an_older_link_or_from_nobody_is_not_heard() {
     let mut harness = stable(1, Config::default(), Window::Advertised(Duration::ZERO));
     harness.reset();
-    harness.client.handle_window(harness.client.link(), Window::Instructed(secs(600)), harness.now);
+    hear(&mut harness, Window::Instructed(secs(600)));
     harness.pass_until_dial();
+    refuse(&mut harness);
+    assert!(harness.pass_until_dial() <= secs(5));
     harness.open_link();
     harness.frame();
     harness.pass(secs(10));
