@@ -5,6 +5,7 @@
 //! same instant. The exponent is capped by stopping at the cap, never by computing factorⁿ.
 
 use crate::random::Random;
+use crate::spread::{SPREAD_MIN, Spread, Window};
 use crate::time::{Duration, Instant};
 
 /// No wait of our own is longer than this, whatever is configured.
@@ -46,8 +47,10 @@ pub(crate) enum Ground {
     Local,
     /// A link was lost and nobody knows why.
     Unexplained,
-    /// The server is going, refuses or cannot be reached: come back spread out.
+    /// The server is going, or cannot be reached: come back spread out, over its own window if it has named one.
     Crowded,
+    /// This client alone is refused, or a provider of its own fails: nobody else comes back with it.
+    Refused,
 }
 
 #[derive(Clone, Debug)]
@@ -59,13 +62,25 @@ pub(crate) struct Backoff {
     window: Duration,
     undelayed_at: Option<Instant>,
     budget: u32,
+    /// The window that the server would like, for when it fails; zero if it has named none.
+    advertised: Duration,
+    /// The sticky phase that runs.
+    spread: Option<Spread>,
 }
 
 impl Backoff {
     pub(crate) fn new(mut config: BackoffConfig) -> Self {
         config.delay_max = config.delay_max.min(DELAY_CAP);
         config.delay_min = config.delay_min.min(config.delay_max);
-        Self { config, attempt: 0, window: config.delay_min, undelayed_at: None, budget: BUDGET_MAX }
+        Self {
+            config,
+            attempt: 0,
+            window: config.delay_min,
+            undelayed_at: None,
+            budget: BUDGET_MAX,
+            advertised: Duration::ZERO,
+            spread: None,
+        }
     }
 
     /// How many dials have been scheduled since the last reset.
@@ -77,8 +92,54 @@ impl Backoff {
         self.config.attempts_max != 0 && self.attempt >= self.config.attempts_max
     }
 
+    /// The server has named its window.
+    pub(crate) fn hear(&mut self, window: Window, now: Instant, random: &mut Random) {
+        match window {
+            Window::Advertised(window) => self.advertised = window,
+            Window::Instructed(instructed) => {
+                let known = self.spread.as_mut().is_some_and(|spread| spread.told_again(instructed));
+                if !known {
+                    self.spread = Some(Spread::begin(window, self.config.delay_max, now, random));
+                }
+            }
+        }
+    }
+
+    /// Whether a sticky phase runs.
+    pub(crate) fn spreading(&self) -> bool {
+        self.spread.is_some()
+    }
+
+    /// Until when nothing but the application may cut a wait short: the server has asked for it.
+    pub(crate) fn held_until(&self, now: Instant) -> Option<Instant> {
+        self.spread.as_ref().and_then(|spread| spread.held_until(now))
+    }
+
     /// The delay before the next dial; counts it as an attempt.
     pub(crate) fn delay(&mut self, ground: Ground, now: Instant, random: &mut Random) -> Duration {
+        if ground == Ground::Crowded && self.spread.is_none() && self.advertised >= SPREAD_MIN {
+            let window = Window::Advertised(self.advertised);
+            self.spread = Some(Spread::begin(window, self.config.delay_max, now, random));
+        }
+        let Some(spread) = &mut self.spread else { return self.delay_own(ground, now, random) };
+        // An instruction on a link that never proved stable does not take the place of the backoff: a server that
+        // accepts, says `window=0` and closes would make a tight loop of it.
+        let unproved = spread.told() && spread.fresh() && self.attempt > 0;
+        match spread.delay(now) {
+            Some(delay) if unproved => delay.max(self.delay_own(ground, now, random)),
+            Some(delay) => {
+                self.count();
+                delay
+            }
+            None => {
+                self.spread = None;
+                self.delay_own(ground, now, random)
+            }
+        }
+    }
+
+    /// As [`Self::delay`], of our own accord: nobody has told us how many come back.
+    fn delay_own(&mut self, ground: Ground, now: Instant, random: &mut Random) -> Duration {
         let first = self.attempt == 0;
         let window = match ground {
             Ground::Local if first && self.take_undelayed(now) => Duration::ZERO,
@@ -91,9 +152,10 @@ impl Backoff {
 
     /// The wait while there is no network: as long as they get. The lower half is left out, for nothing is gained by
     /// an early dial, and `online` cuts the wait short. Counts no attempt: the page may say `offline` many times.
-    pub(crate) fn delay_offline(&self, random: &mut Random) -> Duration {
+    pub(crate) fn delay_offline(&self, now: Instant, random: &mut Random) -> Duration {
         let half = self.config.delay_max.halved(1);
-        half + random.within(half)
+        let held = self.held_until(now).map_or(Duration::ZERO, |until| until.since(now));
+        held.max(half + random.within(half))
     }
 
     /// Whether a dial may start without any wait, and pays for it.
@@ -119,8 +181,19 @@ impl Backoff {
         self.window = Duration::from_millis_f64(wider).min(self.config.delay_max);
     }
 
-    /// A link has proved stable: earlier failures are forgotten.
+    /// A dial begins: what the server said of leaving, it said of the link before.
+    pub(crate) fn leave(&mut self) {
+        if let Some(spread) = &mut self.spread {
+            spread.leave();
+        }
+    }
+
+    /// A link has proved stable: earlier failures are forgotten, unless its server has said that it goes.
     pub(crate) fn reset(&mut self) {
+        if self.spread.as_ref().is_some_and(Spread::told) {
+            return;
+        }
+        self.spread = None;
         self.attempt = 0;
         self.window = self.config.delay_min;
     }
@@ -204,7 +277,7 @@ mod tests {
         #[test]
         fn delays_never_exceed_the_cap(
             min in 0u64..100_000, max in 0u64..1_000_000, factor in 1.0f64..1000.0,
-            attempts in prop_oneof![0u32..100, Just(u32::MAX)], seed: u64, offline: bool, ground in 0usize..3,
+            attempts in prop_oneof![0u32..100, Just(u32::MAX)], seed: u64, offline: bool, ground in 0usize..4,
         ) {
             let config = BackoffConfig {
                 delay_min: Duration::from_millis(min), delay_max: Duration::from_millis(max), factor, attempts_max: 0,
@@ -212,10 +285,10 @@ mod tests {
             let mut backoff = fresh(config, attempts.min(1000));
             backoff.attempt = attempts;
             let mut random = Random::new(seed);
-            let ground = [Ground::Local, Ground::Unexplained, Ground::Crowded][ground];
+            let ground = [Ground::Local, Ground::Unexplained, Ground::Crowded, Ground::Refused][ground];
             for _ in 0..50 {
                 let delay = if offline {
-                    backoff.delay_offline(&mut random)
+                    backoff.delay_offline(Instant::default(), &mut random)
                 } else {
                     backoff.delay(ground, Instant::default(), &mut random)
                 };

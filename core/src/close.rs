@@ -2,6 +2,7 @@
 
 use crate::backoff::Ground;
 use crate::codes::Cause;
+use crate::time::Duration;
 
 /// The normal close code.
 pub const CLOSE_NORMAL: u16 = 1000;
@@ -37,7 +38,8 @@ impl Closed {
 
     pub(crate) const fn ground(self) -> Ground {
         match self.code {
-            GOING_AWAY | POLICY | UNAUTHORIZED | SERVICE_RESTART | TRY_AGAIN_LATER => Ground::Crowded,
+            GOING_AWAY | SERVICE_RESTART | TRY_AGAIN_LATER => Ground::Crowded,
+            POLICY | UNAUTHORIZED => Ground::Refused,
             _ => Ground::Unexplained,
         }
     }
@@ -45,5 +47,46 @@ impl Closed {
     /// Whether this says that the credential was refused, if it comes before anything was exchanged.
     pub(crate) const fn refuses_credential(self) -> bool {
         matches!(self.code, POLICY | UNAUTHORIZED)
+    }
+}
+
+/// The window that a close reason instructs: it ends in `window=` and one to six digits, milliseconds, alone or behind
+/// a space (`deploy window=40000`). A reason is all that a server without a protocol of its own can say last.
+pub fn window_in(reason: &str) -> Option<Duration> {
+    let (text, digits) = reason.rsplit_once("window=")?;
+    let apart = text.is_empty() || text.ends_with(' ');
+    let number = (1..=6).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if apart && number { digits.parse().ok().map(Duration::from_millis) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_stands_at_the_end_of_a_reason_or_nowhere() {
+        let ms = Duration::from_millis;
+        for (reason, window) in [
+            ("window=40000", Some(ms(40_000))),
+            ("deploy window=40000", Some(ms(40_000))),
+            ("window=1 window=2", Some(ms(2))),
+            ("window=0", Some(ms(0))),
+            ("window=999999", Some(ms(999_999))),
+            ("window=000007", Some(ms(7))),
+            ("", None),
+            ("window=", None),
+            ("window=1000000", None),
+            ("window=40000 ", None),
+            ("window=40000ms", None),
+            ("window=-1", None),
+            ("window=+1", None),
+            ("window= 1", None),
+            ("window=٤", None),
+            ("Window=1", None),
+            ("mywindow=1", None),
+            ("the window is 40000", None),
+        ] {
+            assert_eq!(window_in(reason), window, "{reason:?}");
+        }
     }
 }

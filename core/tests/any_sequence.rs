@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use common::{ms, secs};
 use everwire_core::{
     Action, BackoffConfig, Client, Closed, Config, Duration, ExpectReply, Frame, Instant, LivenessConfig,
-    OutboxConfig, Overflow, Phase, Reason, State, Ticket,
+    OutboxConfig, Overflow, Phase, Reason, State, Ticket, Window,
 };
 use proptest::prelude::*;
 
@@ -27,6 +27,7 @@ enum Input {
     Opened { back: u32 },
     Frame { back: u32, heartbeat: bool },
     Closed { back: u32, code: u16, clean: bool },
+    Window { back: u32, window: Window },
     FailNextWrite,
     Timeout,
     Pass(u64),
@@ -47,6 +48,12 @@ fn input() -> impl Strategy<Value = Input> {
         Just(4401),
         any::<u16>()
     ];
+    let window = (prop_oneof![Just(0u64), 0u64..2_000, 0u64..100_000, Just(u64::MAX)], any::<bool>())
+        .prop_map(
+            |(window, instructed)| {
+                if instructed { Window::Instructed(ms(window)) } else { Window::Advertised(ms(window)) }
+            },
+        );
     prop_oneof![
         3 => Just(Input::Connect),
         12 => prop_oneof![9 => 0u32..300, 1 => 0u32..60_000].prop_map(Input::Submit),
@@ -59,6 +66,7 @@ fn input() -> impl Strategy<Value = Input> {
         9 => back().prop_map(|back| Input::Opened { back }),
         12 => (back(), any::<bool>()).prop_map(|(back, heartbeat)| Input::Frame { back, heartbeat }),
         3 => (back(), code, any::<bool>()).prop_map(|(back, code, clean)| Input::Closed { back, code, clean }),
+        2 => (back(), window).prop_map(|(back, window)| Input::Window { back, window }),
         1 => Just(Input::FailNextWrite),
         4 => Just(Input::Timeout),
         9 => prop_oneof![0u64..10, 0u64..3000, 0u64..100_000].prop_map(Input::Pass),
@@ -116,6 +124,8 @@ struct Model {
     told: State,
     final_end: bool,
     next_ticket: u32,
+    /// The longest delay that there may be: 30 s, and the windows that were instructed, up to 10 min.
+    delay_max: Duration,
 }
 
 impl Model {
@@ -172,10 +182,10 @@ impl Model {
                 }
                 Action::Ended { retry, .. } => {
                     self.final_end = retry.is_none();
-                    prop_assert!(retry.is_none_or(|delay| delay <= secs(30)));
+                    prop_assert!(retry.is_none_or(|delay| delay <= self.delay_max));
                 }
                 Action::Reconnecting { delay, attempt, .. } => {
-                    prop_assert!(delay <= secs(30) && attempt >= 1);
+                    prop_assert!(delay <= self.delay_max && attempt >= 1);
                 }
                 Action::Opened { link, .. } => prop_assert_eq!(Some(link), self.live),
                 Action::Notice(_) => {}
@@ -231,6 +241,12 @@ impl Model {
             Input::Closed { back, code, clean } => {
                 client.handle_link_closed(link(back), Closed { code, clean }, now);
             }
+            Input::Window { back, window } => {
+                client.handle_window(link(back), window, now);
+                if let Window::Instructed(window) = window {
+                    self.delay_max = self.delay_max.max(window.min(secs(600)));
+                }
+            }
             Input::FailNextWrite => self.fail_next_write = true,
             Input::Timeout => {
                 if let Some(due) = client.next_deadline() {
@@ -271,6 +287,7 @@ proptest! {
             told: State::Connecting,
             final_end: false,
             next_ticket: 0,
+            delay_max: secs(30),
         };
         for input in inputs {
             model.feed(input, &config)?;

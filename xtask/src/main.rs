@@ -13,6 +13,7 @@ mod setup;
 mod shorten;
 mod size;
 mod step;
+mod storm;
 mod test;
 mod wasm;
 mod workspace;
@@ -30,6 +31,8 @@ Usage: cargo xtask COMMAND
   build                      wasm and npm package into pkg/, ready for `npm pack`
   size [--json FILE]         raw, gzip and brotli bytes of what is published, and where the wasm bytes go
   clauses [--all]            each clause of docs/PROTOCOL.md, its tests, and whether they pass; fails while one has none
+  storm [--clients N] [--json FILE]
+                             everybody loses one server at once: dials, peaks and times, beside the peers' rules
   help                       this text
 ";
 
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         "build" => build(rest).map(|()| true),
         "clauses" => clauses::run(rest),
         "size" => size::run(rest).map(|()| true),
+        "storm" => storm::run(rest).map(|()| true),
         unknown => {
             eprintln!("unknown command `{unknown}`\n\n{HELP}");
             return ExitCode::from(2);

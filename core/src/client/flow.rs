@@ -44,6 +44,7 @@ impl Client {
     pub(super) fn ask(&mut self, now: Instant) {
         self.number = self.number.wrapping_add(1);
         self.link = Link::default();
+        self.backoff.leave();
         self.timers.stop(Timer::Backoff);
         self.timers.set(Timer::Connect, now + self.config.connect_timeout);
         self.tell();
@@ -151,6 +152,11 @@ impl Client {
         if self.phase != Phase::Waiting {
             return;
         }
+        if let Some(until) = self.backoff.held_until(now).filter(|_| cause != Cause::Reconnect) {
+            // The network coming back tells nothing of a server that has asked to be left alone until then.
+            self.timers.set(Timer::Backoff, until);
+            return;
+        }
         if !self.backoff.take_budget(now) {
             // The budget keeps a page that flaps between online and offline, or an application that calls
             // `reconnect()` in a loop, from hammering the server. It delays; it never refuses. A wait that is short
@@ -206,7 +212,7 @@ impl Client {
             }
             Some(_) if self.offline => {
                 self.backoff.count();
-                self.backoff.delay_offline(&mut self.random)
+                self.backoff.delay_offline(now, &mut self.random)
             }
             Some(ground) => self.backoff.delay(ground, now, &mut self.random),
         };

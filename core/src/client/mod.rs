@@ -14,6 +14,7 @@ use crate::liveness::{Heard, LATE, Liveness, Overdue};
 use crate::outbox::{Entry, Outbox, Ticket};
 use crate::pacer::Pacer;
 use crate::random::Random;
+use crate::spread::Window;
 use crate::state::{Event, Phase};
 use crate::time::{Duration, Instant};
 use crate::timer::{Timer, Timers};
@@ -239,7 +240,7 @@ impl Client {
     /// A provider failed, or gave something of which no socket can be made.
     pub fn handle_dial_failed(&mut self, link: u32, now: Instant) {
         if link == self.number && self.phase == Phase::Asking {
-            self.lose(Cause::ProviderFailed, Ground::Crowded, Closed { code: 0, clean: false }, now);
+            self.lose(Cause::ProviderFailed, Ground::Refused, Closed { code: 0, clean: false }, now);
         }
     }
 
@@ -299,6 +300,18 @@ impl Client {
         }
     }
 
+    /// The server has said over which time its clients are to come back: beforehand, or because it goes. What a close
+    /// reason says ([`crate::window_in`]) is told before [`Self::handle_link_closed`].
+    ///
+    /// An instruction begins the sticky phase at once: its φ is counted from `now`, whenever the link ends, and holds
+    /// for every end. An advertised window begins it when the server goes, restarts, or cannot be reached. The phase
+    /// ends when a later link has proved stable; the advertised window is kept until it is replaced.
+    pub fn handle_window(&mut self, link: u32, window: Window, now: Instant) {
+        if link == self.number && matches!(self.phase, Phase::Proving | Phase::Open) {
+            self.backoff.hear(window, now, &mut self.random);
+        }
+    }
+
     /// The link is gone: its `close` event.
     pub fn handle_link_closed(&mut self, link: u32, closed: Closed, now: Instant) {
         if link != self.number {
@@ -346,7 +359,7 @@ impl Client {
         while let Some((timer, due)) = self.timers.expire(now) {
             match timer {
                 Timer::Connect if self.phase == Phase::Asking => {
-                    self.lose(Cause::ProviderTimeout, Ground::Crowded, Closed { code: 0, clean: false }, now);
+                    self.lose(Cause::ProviderTimeout, Ground::Refused, Closed { code: 0, clean: false }, now);
                 }
                 Timer::Connect => self.lose(Cause::ConnectTimeout, Ground::Crowded, Closed::NONE, now),
                 Timer::Prove => self.prove(now),
@@ -405,8 +418,10 @@ impl Client {
         self.tell();
         self.probe(now);
         if self.phase == Phase::Waiting {
-            let delay = self.backoff.delay_offline(&mut self.random);
-            self.timers.set(Timer::Backoff, now + delay);
+            let due = now + self.backoff.delay_offline(now, &mut self.random);
+            // What a server asked for is not cut short by having no network.
+            let sticky = self.timers.at(Timer::Backoff).filter(|_| self.backoff.spreading());
+            self.timers.set(Timer::Backoff, sticky.map_or(due, |sticky| sticky.max(due)));
         }
     }
 }
