@@ -105,7 +105,7 @@ codes! {
 codes! {
     /// Something the user should hear of although the wire goes on.
     Notice {
-        /// More than [`crate::IN_FLIGHT_MAX`] written messages are unsettled.
+        /// More is written and unsettled than [`crate::IN_FLIGHT_MAX`] or [`crate::IN_FLIGHT_BYTES_MAX`].
         InDoubtOverflow = "in-doubt-overflow",
         /// Answers to heartbeats had been learned and stayed out twice: no longer expected on this wire.
         ReplyUnlearned = "reply-unlearned",

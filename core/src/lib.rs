@@ -31,3 +31,6 @@ pub use timer::Timer;
 /// How many written messages are followed until they are settled. Beyond that the oldest leave as in doubt: a server
 /// that says nothing while thousands are sent cannot be held to them, and memory must end somewhere.
 pub const IN_FLIGHT_MAX: usize = 8192;
+/// How many bytes of written messages are followed; the newest message is, however long. The host keeps the payloads
+/// to be able to say what is in doubt, and a count alone bounds no memory.
+pub const IN_FLIGHT_BYTES_MAX: u64 = 16 << 20;

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::IN_FLIGHT_MAX;
 use crate::codes::Refusal;
 use crate::time::Instant;
+use crate::{IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX};
 
 /// The host's name for one outgoing message; unique among those that have not left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,6 +157,13 @@ impl Outbox {
         self.written
     }
 
+    /// The how-manieth written this one is, if it is in flight. Linear, and paid once: whatever stands before it is
+    /// settled with it.
+    pub(crate) fn position(&self, ticket: Ticket) -> Option<u64> {
+        let at = self.flight.iter().position(|written| written.entry.ticket == ticket)?;
+        Some(self.written - self.flight.len() as u64 + 1 + at as u64)
+    }
+
     /// Takes the oldest in flight if it was written at or before `until`.
     pub(crate) fn settle_by(&mut self, until: Instant) -> Option<Ticket> {
         if self.flight.front()?.at > until { None } else { self.settle() }
@@ -177,7 +184,9 @@ impl Outbox {
 
     /// Takes the oldest in flight, if there are more than can be followed.
     pub(crate) fn spill(&mut self) -> Option<Ticket> {
-        if self.flight.len() > IN_FLIGHT_MAX { self.settle() } else { None }
+        let many = self.flight.len() > IN_FLIGHT_MAX;
+        let long = self.flight_bytes > IN_FLIGHT_BYTES_MAX && self.flight.len() > 1;
+        if many || long { self.settle() } else { None }
     }
 }
 

@@ -291,3 +291,37 @@ fn the_backlog_is_paced_and_new_messages_queue_behind_it() {
     }
     assert_eq!(harness.written(), tickets);
 }
+
+#[test]
+fn an_own_message_that_comes_back_settles_itself_and_what_was_written_before() {
+    let mut harness = Harness::open(config(ExpectReply::No));
+    let tickets: Vec<_> = (0..4).map(|_| harness.send(10)).collect();
+    harness.client.handle_echo(tickets[2]);
+    harness.drain();
+    assert_eq!(harness.settled(), tickets[..3]);
+    // Once is enough, and what was never written proves nothing.
+    harness.client.handle_echo(tickets[2]);
+    harness.client.handle_echo(everwire_core::Ticket(77));
+    harness.reset();
+    let waiting = harness.send(10);
+    harness.client.handle_echo(waiting);
+    harness.drain();
+    assert_eq!(harness.settled(), tickets[..3]);
+    assert_eq!(harness.dropped(), [(tickets[3], Reason::InDoubt)]);
+}
+
+#[test]
+fn more_bytes_in_flight_than_can_be_followed() {
+    const LONG: u32 = 1 << 20;
+    let mut harness = Harness::open(config(ExpectReply::No));
+    let tickets: Vec<_> = (0..16).map(|_| harness.send(LONG)).collect();
+    assert_eq!(harness.dropped(), []);
+    harness.send(1);
+    assert_eq!(harness.dropped(), [(tickets[0], Reason::InDoubtOverflow)]);
+
+    let config = Config { message_bytes_max: 64 << 20, ..config(ExpectReply::No) };
+    let outbox = everwire_core::OutboxConfig { bytes_max: 64 << 20, ..config.outbox };
+    let mut harness = Harness::open(Config { outbox, ..config });
+    harness.send(64 << 20);
+    assert_eq!(harness.dropped(), [], "the newest is followed, however long");
+}

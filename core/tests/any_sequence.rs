@@ -19,6 +19,7 @@ enum Input {
     Connect,
     Submit(u32),
     Abort(u32),
+    Echo(u32),
     Reconnect,
     Close(u64),
     Dialled { back: u32, changed: bool },
@@ -50,6 +51,7 @@ fn input() -> impl Strategy<Value = Input> {
         3 => Just(Input::Connect),
         12 => (0u32..300).prop_map(Input::Submit),
         2 => (0u32..40).prop_map(Input::Abort),
+        2 => (0u32..40).prop_map(Input::Echo),
         1 => Just(Input::Reconnect),
         1 => (0u64..8000).prop_map(Input::Close),
         9 => (back(), any::<bool>()).prop_map(|(back, changed)| Input::Dialled { back, changed }),
@@ -216,6 +218,7 @@ impl Model {
                 let waited = client.handle_abort(ticket, now);
                 prop_assert_eq!(waited, self.fates.get(&ticket) == Some(&Fate::Waiting));
             }
+            Input::Echo(back) => client.handle_echo(Ticket(self.next_ticket.saturating_sub(back))),
             Input::Reconnect => client.handle_reconnect(now),
             Input::Close(drain) => client.handle_close(ms(drain), now),
             Input::Dialled { back, changed } => client.handle_dialled(link(back), changed, now),
@@ -251,7 +254,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
     #[test]
     fn every_ticket_leaves_once_in_order_and_nothing_is_undefined(
         config in config(), seed: u64, inputs in prop::collection::vec(input(), 1..250),

@@ -260,3 +260,73 @@ fn a_write_that_fails_stays_in_the_outbox_in_its_place() {
     harness.frame();
     assert_eq!(harness.written(), tickets[1..]);
 }
+
+/// While the second link connects, late news of the first must not open it, prove it or end it.
+#[test]
+fn late_news_of_an_older_link_moves_nothing() {
+    let mut harness = Harness::open(Config::default());
+    let ticket = harness.send(10);
+    harness.pass(secs(3));
+    harness.client.handle_reconnect(harness.now);
+    harness.drain();
+    let dropped = harness.dropped();
+    assert_eq!(dropped, [(ticket, everwire_core::Reason::InDoubt)]);
+    harness.client.handle_dialled(2, false, harness.now);
+    harness.client.handle_link_open(1, harness.now);
+    harness.drain();
+    assert_eq!(harness.client.phase(), Phase::Dialling);
+    harness.client.handle_link_open(2, harness.now);
+    harness.drain();
+    harness.client.handle_frame(1, everwire_core::Frame::Message, harness.now);
+    harness.drain();
+    assert_eq!(harness.client.phase(), Phase::Proving, "proved by a frame of another link");
+    harness.frame();
+    let ticket = harness.send(10);
+    harness.pass(secs(3));
+    harness.client.handle_frame(1, everwire_core::Frame::Message, harness.now);
+    harness.drain();
+    assert_eq!(harness.settled(), [], "settled by a frame of another link");
+    harness.frame();
+    assert_eq!(harness.settled(), [ticket]);
+}
+
+/// A socket may report its end from inside `send()`: what was ordered and never carried out is not in doubt.
+#[test]
+fn a_link_that_ends_between_order_and_write_loses_nothing() {
+    let mut harness = Harness::new(Config::default());
+    harness.connect();
+    let tickets: Vec<_> = (0..3).map(|_| harness.send(10)).collect();
+    harness.open_link();
+    harness.client.handle_frame(1, everwire_core::Frame::Message, harness.now);
+    assert_eq!(harness.client.poll(), Some(Action::Write { ticket: tickets[0] }));
+    harness.closed(1006, false);
+    assert_eq!(harness.written(), []);
+    assert_eq!(harness.dropped(), [(tickets[0], everwire_core::Reason::InDoubt)]);
+    assert_eq!(harness.client.waiting(), (2, 20));
+}
+
+#[test]
+fn a_handshake_that_breaks_settles_nothing() {
+    let mut harness = Harness::open(Config::default());
+    let ticket = harness.send(10);
+    harness.client.handle_close(secs(5), harness.now);
+    harness.drain();
+    harness.reset();
+    assert_eq!(harness.client.state(), State::Closed);
+    assert_eq!(harness.dropped(), [(ticket, everwire_core::Reason::InDoubt)]);
+}
+
+/// A server that greets before it closes with 1008 had no quarrel with the token.
+#[test]
+fn a_policy_close_after_a_greeting_counts_as_no_refusal() {
+    let mut harness = Harness::new(with_token());
+    harness.connect();
+    harness.open_link();
+    harness.frame();
+    harness.closed(1008, true);
+    assert_eq!(harness.client.state(), State::Waiting);
+    harness.pass_until_dial();
+    harness.open_link();
+    harness.closed(1008, true);
+    assert_ne!(harness.client.state(), State::Closed);
+}

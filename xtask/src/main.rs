@@ -1,2 +1,71 @@
 //! Every developer command of everwire: `cargo xtask help` lists them.
-fn main() {}
+//!
+//! Set-up is part of each command: what is missing is installed with one line that says so, or one line says what to install.
+
+mod account;
+mod count;
+mod demo;
+mod npm;
+mod package;
+mod proc;
+mod setup;
+mod shorten;
+mod size;
+mod step;
+mod test;
+mod wasm;
+mod workspace;
+
+use std::process::ExitCode;
+
+/// What went wrong, in a sentence a developer can act on.
+pub(crate) type Result<T> = std::result::Result<T, String>;
+
+const HELP: &str = "\
+Usage: cargo xtask COMMAND
+
+  demo [--port N]            set everything up, build, serve the demo page at a printed address
+  test [RUNNER…] [--long]    set everything up, run every test, or only the named runners
+  build                      wasm and npm package into pkg/, ready for `npm pack`
+  size [--json FILE]         raw, gzip and brotli bytes of what is published, and where the wasm bytes go
+  help                       this text
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match args.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    let outcome = match command {
+        "help" | "--help" | "-h" => {
+            println!("{HELP}\nRunners of `test`, in order:\n{}", test::list());
+            return ExitCode::SUCCESS;
+        }
+        "demo" => demo::run(rest).map(|()| true),
+        "test" => test::run(rest),
+        "build" => build(rest).map(|()| true),
+        "size" => size::run(rest).map(|()| true),
+        unknown => {
+            eprintln!("unknown command `{unknown}`\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build(args: &[String]) -> Result<()> {
+    if let Some(unknown) = args.first() {
+        return Err(format!("`build` takes no argument, not `{unknown}`"));
+    }
+    let built = package::build(package::Variant::Published)?;
+    println!("{} is ready for `npm pack`", workspace::shown(&built.dir));
+    Ok(())
+}

@@ -4,7 +4,6 @@ use super::{Action, Client, Credential, Link};
 use crate::backoff::Ground;
 use crate::close::Closed;
 use crate::codes::{Cause, Notice, Reason};
-use crate::outbox::Ticket;
 use crate::state::{Event, Phase, Step};
 use crate::time::{Duration, Instant};
 use crate::timer::Timer;
@@ -30,11 +29,15 @@ impl Client {
         }
     }
 
+    pub(super) fn order(&mut self, action: Action) {
+        self.actions.push_back(Some(action));
+    }
+
     pub(super) fn tell(&mut self) {
         let state = self.state();
         if state != self.told {
             self.told = state;
-            self.actions.push_back(Action::StateChanged(state));
+            self.order(Action::StateChanged(state));
         }
     }
 
@@ -44,7 +47,7 @@ impl Client {
         self.timers.stop(Timer::Backoff);
         self.timers.set(Timer::Connect, now + self.config.connect_timeout);
         self.tell();
-        self.actions.push_back(Action::Dial { link: self.number });
+        self.order(Action::Dial { link: self.number });
     }
 
     pub(super) fn prove(&mut self, now: Instant) {
@@ -60,7 +63,7 @@ impl Client {
             self.watch();
             self.tell();
             let attempts = self.backoff.attempt();
-            self.actions.push_back(Action::Opened { link: self.number, attempts });
+            self.order(Action::Opened { link: self.number, attempts });
         }
     }
 
@@ -74,7 +77,7 @@ impl Client {
                 break;
             }
             let Some(entry) = self.outbox.write(now) else { break };
-            self.actions.push_back(Action::Write { ticket: entry.ticket });
+            self.order(Action::Write { ticket: entry.ticket });
             self.link.wrote = true;
             self.liveness.wrote(now);
             self.spill();
@@ -88,18 +91,24 @@ impl Client {
     }
 
     pub(super) fn spill(&mut self) {
-        if let Some(ticket) = self.outbox.spill() {
+        while let Some(ticket) = self.outbox.spill() {
             if !self.link.spilled {
                 self.link.spilled = true;
-                self.actions.push_back(Action::Notice(Notice::InDoubtOverflow));
+                self.order(Action::Notice(Notice::InDoubtOverflow));
             }
-            self.actions.push_back(Action::Dropped { ticket, reason: Reason::InDoubtOverflow });
+            self.order(Action::Dropped { ticket, reason: Reason::InDoubtOverflow });
         }
     }
 
     pub(super) fn settle(&mut self, until: Instant) {
         while let Some(ticket) = self.outbox.settle_by(until) {
-            self.actions.push_back(Action::Settled { ticket });
+            self.order(Action::Settled { ticket });
+        }
+    }
+
+    pub(super) fn settle_through(&mut self, written: u64) {
+        while let Some(ticket) = self.outbox.settle_through(written) {
+            self.order(Action::Settled { ticket });
         }
     }
 
@@ -120,7 +129,7 @@ impl Client {
 
     pub(super) fn beat(&mut self, now: Instant) {
         self.liveness.beat(self.outbox.written(), self.outbox.in_flight_bytes(), now);
-        self.actions.push_back(Action::Beat);
+        self.order(Action::Beat);
         self.watch();
     }
 
@@ -147,7 +156,7 @@ impl Client {
         }
         let delay = Duration::ZERO;
         let attempt = self.backoff.attempt().max(1);
-        self.actions.push_back(Action::Reconnecting { attempt, delay, cause, code: 0 });
+        self.order(Action::Reconnecting { attempt, delay, cause, code: 0 });
         self.step(Event::Redial);
         self.ask(now);
     }
@@ -197,10 +206,10 @@ impl Client {
         self.tell();
         if was_open {
             let link = self.number;
-            self.actions.push_back(Action::Ended { link, cause, closed, retry: Some(delay) });
+            self.order(Action::Ended { link, cause, closed, retry: Some(delay) });
         }
         let (attempt, code) = (self.backoff.attempt(), closed.code);
-        self.actions.push_back(Action::Reconnecting { attempt, delay, cause, code });
+        self.order(Action::Reconnecting { attempt, delay, cause, code });
     }
 
     /// Forgets the current link. What was written on it and is not settled stays in doubt.
@@ -219,24 +228,25 @@ impl Client {
             self.phase,
             Phase::Asking | Phase::Dialling | Phase::Proving | Phase::Open | Phase::Closing
         ) {
-            self.actions.push_back(Action::DropLink { link: self.number });
+            self.order(Action::DropLink { link: self.number });
         }
         while let Some(ticket) = self.outbox.settle() {
-            self.actions.push_back(Action::Dropped { ticket, reason: Reason::InDoubt });
+            self.order(Action::Dropped { ticket, reason: Reason::InDoubt });
         }
     }
 
     /// Takes back the writes that have been ordered and not been carried out: they wait again, in their order.
     pub(super) fn take_back_writes(&mut self) {
-        let ordered: Vec<Ticket> = self
-            .actions
-            .iter()
-            .filter_map(|action| if let Action::Write { ticket } = action { Some(*ticket) } else { None })
-            .collect();
-        for ticket in ordered.into_iter().rev() {
-            self.outbox.unwrite(ticket);
+        for slot in self.actions.iter_mut().rev() {
+            match slot {
+                Some(Action::Write { ticket }) => {
+                    self.outbox.unwrite(*ticket);
+                    *slot = None;
+                }
+                Some(Action::Beat) => *slot = None,
+                _ => {}
+            }
         }
-        self.actions.retain(|action| !matches!(action, Action::Write { .. } | Action::Beat));
     }
 
     /// For good, without a handshake.
@@ -262,7 +272,7 @@ impl Client {
             self.step(Event::Shut);
             self.timers.stop_all();
             self.timers.set(Timer::Handshake, now + HANDSHAKE_MAX);
-            self.actions.push_back(Action::CloseLink);
+            self.order(Action::CloseLink);
             self.tell();
         } else {
             self.leave_link(now);
@@ -281,12 +291,12 @@ impl Client {
         self.timers.stop_all();
         self.discard_waiting();
         self.tell();
-        self.actions.push_back(Action::Ended { link: self.number, cause, closed, retry: None });
+        self.order(Action::Ended { link: self.number, cause, closed, retry: None });
     }
 
     pub(super) fn discard_waiting(&mut self) {
         while let Some(entry) = self.outbox.take() {
-            self.actions.push_back(Action::Dropped { ticket: entry.ticket, reason: Reason::Closed });
+            self.order(Action::Dropped { ticket: entry.ticket, reason: Reason::Closed });
         }
     }
 }

@@ -76,7 +76,8 @@ pub struct Client {
     liveness: Liveness,
     outbox: Outbox,
     pacer: Pacer,
-    actions: VecDeque<Action>,
+    /// What is to be done, in order; `None` was taken back.
+    actions: VecDeque<Option<Action>>,
 }
 
 impl Client {
@@ -104,7 +105,12 @@ impl Client {
 
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        while let Some(slot) = self.actions.pop_front() {
+            if slot.is_some() {
+                return slot;
+            }
+        }
+        None
     }
 
     /// When [`Self::handle_timeout`] is wanted.
@@ -161,7 +167,7 @@ impl Client {
         }
         let actions = &mut self.actions;
         self.outbox.push(Entry { ticket, bytes }, |ticket| {
-            actions.push_back(Action::Dropped { ticket, reason: Reason::Overflow });
+            actions.push_back(Some(Action::Dropped { ticket, reason: Reason::Overflow }));
         })?;
         self.pacer.submitted(now);
         self.write(now);
@@ -173,7 +179,7 @@ impl Client {
     pub fn handle_abort(&mut self, ticket: Ticket, now: Instant) -> bool {
         let waited = self.outbox.remove(ticket);
         if waited {
-            self.actions.push_back(Action::Dropped { ticket, reason: Reason::Aborted });
+            self.order(Action::Dropped { ticket, reason: Reason::Aborted });
             self.shut_if_drained(now);
         }
         waited
@@ -260,13 +266,19 @@ impl Client {
         self.settle(before);
         let unconfirmed = self.outbox.in_flight_bytes();
         if let Heard::Answer(written) = self.liveness.heard(frame == Frame::Heartbeat, unconfirmed, now) {
-            while let Some(ticket) = self.outbox.settle_through(written) {
-                self.actions.push_back(Action::Settled { ticket });
-            }
+            self.settle_through(written);
         }
         // The frame in hand was heard before the clock is asked.
         self.watch();
         self.handle_timeout(now);
+    }
+
+    /// The server has sent one of our own messages back, known by an id that nobody could guess: it has read this one
+    /// and, a connection being one stream, everything written before it. Tell it before the frame it came in.
+    pub fn handle_echo(&mut self, ticket: Ticket) {
+        if let Some(written) = self.outbox.position(ticket) {
+            self.settle_through(written);
+        }
     }
 
     /// The link is gone: its `close` event.
@@ -321,7 +333,7 @@ impl Client {
                     Overdue::AskAgain => self.beat(now),
                     Overdue::Dead { unlearned } => {
                         if unlearned {
-                            self.actions.push_back(Action::Notice(Notice::ReplyUnlearned));
+                            self.order(Action::Notice(Notice::ReplyUnlearned));
                         }
                         self.lose(Cause::NoReply, Ground::Local, Closed::NONE, now);
                     }

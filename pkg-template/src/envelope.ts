@@ -1,0 +1,143 @@
+import type { Envelope, ErrorCode, Meta } from '../types/index.js';
+import { HEARTBEAT, INVALID, MESSAGE, TOO_LARGE } from './codes.ts';
+import { joinBytes, toBytes, utf8Decode, utf8Length } from './bytes.ts';
+import { EverwireError } from './errors.ts';
+
+export type Frame = string | Uint8Array<ArrayBuffer>;
+
+export const heartbeatFrame = '{"type":"heartbeat"}';
+
+/** A source of ids: 96 random bits per wire, so that two tabs never meet, and a counter. */
+export interface Ids {
+  /** An id for the message of this ticket. */
+  next(ticket: number): string;
+  /** The ticket in an id that looks like one of ours, else undefined. Whoever asks compares the whole id. */
+  ticketOf(id: unknown): number | undefined;
+}
+
+/**
+ * Ids are the wire's 96 random bits, the ticket, and 32 random bits of their own: who has not been sent the message
+ * cannot name it, so a message of ours that comes back proves that the server has read it.
+ */
+export function idSource(prefixBits: Uint32Array): Ids {
+  let prefix = '';
+  for (const word of prefixBits) prefix += word.toString(16).padStart(8, '0');
+  prefix += '-';
+  const pool = new Uint32Array(64);
+  let used = pool.length;
+  return {
+    next(ticket) {
+      if (used === pool.length) {
+        crypto.getRandomValues(pool);
+        used = 0;
+      }
+      return prefix + ticket.toString(36) + '-' + pool[used++]!.toString(36);
+    },
+    ticketOf: (id) => (typeof id === 'string' && id.startsWith(prefix) ? parseInt(id.slice(prefix.length), 36) : undefined),
+  };
+}
+
+export function compose(
+  id: string, type: string, sender: string | null, receiver: string | null, content: unknown, meta: Meta | undefined,
+): Envelope {
+  return { id, type, sender, receiver, content, timestamp: Date.now(), meta: { read: false, delivered: false, ...meta } };
+}
+
+/** The frame that carries an envelope; its bytes are taken now. Throws an `EverwireError`. */
+export function encode(envelope: Envelope, binary: boolean, max: number): Frame {
+  const { id, type, receiver, content } = envelope;
+  if (typeof id !== 'string' || typeof type !== 'string' || (receiver !== null && typeof receiver !== 'string')) {
+    throw new EverwireError('content', 'type, id and to are strings');
+  }
+  if (type === 'heartbeat') throw new EverwireError('content', 'the type heartbeat is reserved');
+  const bytes = toBytes(content);
+  if (bytes) {
+    if (!binary) throw new EverwireError('binary-disabled');
+    // Before the copy, which may be what there is no memory for.
+    if (bytes.length > max) throw new EverwireError('too-large');
+    return joinBytes(stringify({ ...envelope, content: undefined }), bytes);
+  }
+  // A Blob would silently become {}.
+  if (typeof Blob === 'function' && content instanceof Blob) {
+    throw new EverwireError('content', 'await blob.arrayBuffer() and send that');
+  }
+  // JSON would leave such a field out without a word.
+  if (content === undefined || typeof content === 'function' || typeof content === 'symbol' || vanishes(content)) {
+    throw new EverwireError('content', typeof content);
+  }
+  return stringify(envelope);
+}
+
+function vanishes(content: any): boolean {
+  return typeof content?.toJSON === 'function' && stringify(content) === undefined;
+}
+
+function stringify(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    throw new EverwireError('content', undefined, error);
+  }
+}
+
+/** The envelope in a frame of our own. */
+export function decodeOwn(frame: Frame): Envelope {
+  return typeof frame === 'string' ? JSON.parse(frame) : splitBinary(frame)!;
+}
+
+/** What one incoming frame holds. */
+export interface Inspected {
+  /** Bytes · 4 + kind, as the core wants it. */
+  code: number;
+  messages: Envelope[];
+  error?: ErrorCode;
+}
+
+export function inspect(data: unknown, binary: boolean, max: number): Inspected {
+  const raw = typeof data === 'string' ? undefined : toBytes(data);
+  // A string has at least as many bytes as units: what is too long need not be measured.
+  const bytes = raw ? raw.length : typeof data !== 'string' ? 0 : data.length > max ? data.length : utf8Length(data);
+  const messages: Envelope[] = [];
+  let kind = INVALID;
+  if (bytes > max) kind = TOO_LARGE;
+  else if (data === heartbeatFrame) kind = HEARTBEAT;
+  else {
+    try {
+      kind = sort(raw ? (binary && splitBinary(raw)) || JSON.parse(utf8Decode(raw)) : JSON.parse(data as string), messages);
+    } catch {
+      // No UTF-8 or no JSON.
+    }
+  }
+  const error = kind === INVALID ? 'malformed-frame' : kind === TOO_LARGE ? 'too-large' : undefined;
+  // A batch with both good and bad elements counts as what it is good for, and is reported all the same.
+  return { code: bytes * 4 + (kind === INVALID && messages.length ? MESSAGE : kind), messages, ...(error && { error }) };
+}
+
+/** Collects the messages of a parsed frame: one envelope, or an array of them. */
+function sort(parsed: unknown, messages: Envelope[]): number {
+  const list = Array.isArray(parsed) ? parsed : [parsed];
+  let beats = 0;
+  for (const item of list) {
+    // A prototype cannot be reached from JSON: `__proto__` arrives as an own property, and nothing is copied by assignment.
+    if (item?.type === 'heartbeat') beats++;
+    else if (typeof item?.type === 'string') messages.push(item);
+  }
+  if (messages.length + beats < list.length) return INVALID;
+  return beats && !messages.length ? HEARTBEAT : MESSAGE;
+}
+
+/** An envelope without content as one JSON line, then the raw bytes; undefined if it is not of that form. */
+function splitBinary(frame: Uint8Array): Envelope | undefined {
+  const end = frame.indexOf(10);
+  if (end < 0) return undefined;
+  try {
+    const envelope = JSON.parse(utf8Decode(frame.subarray(0, end)));
+    if (typeof envelope.type === 'string' && !('content' in envelope)) {
+      // A copy: a view would keep the whole frame alive and start at an odd offset.
+      return { ...envelope, content: frame.slice(end + 1) };
+    }
+  } catch {
+    // Plain JSON with a newline in it ends up here too.
+  }
+  return undefined;
+}

@@ -1,0 +1,44 @@
+import type * as Public from '../types/index.js';
+import type { ErrorCode } from '../types/index.js';
+
+/** Texts never hold a token, a url or a content: they end up in logs. */
+const texts: Record<ErrorCode, string> = {
+  closed: 'the wire is closed',
+  content: 'JSON cannot hold this content',
+  'too-large': 'longer than maxMessageBytes',
+  'outbox-full': 'the outbox is full',
+  aborted: 'the send was aborted',
+  'binary-disabled': 'binary content needs option binary: true',
+  'malformed-frame': 'a frame from the server is no envelope',
+  handler: 'a message handler failed',
+  provider: 'a url, token or protocols function failed',
+  connect: 'the WebSocket could not be made',
+  'core-died': 'the WebAssembly instance died',
+  'in-doubt-overflow': 'too many messages are unconfirmed',
+  'reply-unlearned': 'the server stopped answering heartbeats',
+  'auth-refused': 'the server refused two different tokens',
+  'max-attempts': 'reconnect.maxAttempts reached',
+};
+
+export class EverwireError extends Error {
+  // Minifiers rename classes, so the name is a field.
+  override readonly name = 'EverwireError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, detail?: string, cause?: unknown) {
+    super(texts[code] + (detail ? ': ' + detail : ''), cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
+
+/** What `connect()` throws: wrong arguments are a `TypeError` everywhere in the platform. */
+export function connectError(text: string, cause?: unknown): Public.ConnectError {
+  const error = new TypeError('everwire: ' + text, cause === undefined ? undefined : { cause });
+  return Object.assign(error, { code: 'connect' as const });
+}
+
+/** For errors nobody listens to and nobody may miss. */
+export function report(error: unknown): void {
+  if (typeof reportError === 'function') reportError(error);
+  else console.error(error);
+}

@@ -1,0 +1,111 @@
+import type { Options, ProtocolsSource, TokenSource } from '../types/index.js';
+import { connectError } from './errors.ts';
+
+/** The options, complete and in range. */
+export interface Settings {
+  sender: string | null;
+  token: TokenSource | undefined;
+  protocols: ProtocolsSource;
+  binary: boolean;
+  closeTimeout: number;
+  maxMessageBytes: number;
+  signal: AbortSignal | undefined;
+  WebSocket: new (url: string, protocols: string[]) => WebSocket;
+  /** What `wire_create` takes after the seed. */
+  config: number[];
+}
+
+const INT_MAX = 2 ** 31 - 1;
+const DELAY_CAP = 30_000;
+
+type Bag = Record<string, any>;
+
+export function check(options: Options = {}): Settings {
+  const {
+    delivery = 'best-effort', sender, token, protocols, binary, heartbeatInterval, expectReply = 'learn', connectTimeout,
+    closeTimeout, maxMessageBytes, reconnect, outbox, signal, WebSocket = globalThis.WebSocket, ...unknown
+  } = bag('options', options);
+  none('', unknown);
+  if (delivery === 'exactly-once') fail('delivery', "'best-effort': 'exactly-once' is not in this version", delivery);
+  oneOf('delivery', delivery, ['best-effort']);
+  typed('sender', sender, 'string');
+  typed('token', token, 'string', 'function');
+  typed('binary', binary, 'boolean');
+  if (typeof protocols !== 'function' && !Array.isArray(protocols)) typed('protocols', protocols, 'string', 'array', 'function');
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') fail('signal', 'an AbortSignal', signal);
+  if (typeof WebSocket !== 'function') {
+    throw connectError('there is no WebSocket here; pass a constructor as option WebSocket');
+  }
+
+  const { delayMin, delayMax, factor, maxAttempts = Infinity, ...unknownDelays } = bag('reconnect', reconnect);
+  none('reconnect.', unknownDelays);
+  const { maxMessages, maxBytes, overflow = 'reject', ...unknownBounds } = bag('outbox', outbox);
+  none('outbox.', unknownBounds);
+
+  const frameMax = count('maxMessageBytes', maxMessageBytes, 1_048_576, 1, 67_108_864);
+  const delayFloor = within('reconnect.delayMin', delayMin, 1_000, 10, DELAY_CAP);
+  return {
+    sender: sender ?? null,
+    token,
+    protocols: protocols ?? [],
+    binary: !!binary,
+    closeTimeout: timeout('closeTimeout', closeTimeout, 5_000),
+    maxMessageBytes: frameMax,
+    signal,
+    WebSocket,
+    config: [
+      delayFloor,
+      within('reconnect.delayMax', delayMax, DELAY_CAP, delayFloor, DELAY_CAP),
+      within('reconnect.factor', factor, 2, 1, 10),
+      maxAttempts === Infinity ? 0 : count('reconnect.maxAttempts', maxAttempts, 0, 1, INT_MAX, ' or Infinity'),
+      within('connectTimeout', connectTimeout, 20_000, 1_000, 120_000),
+      heartbeatInterval === 0 ? 0 : within('heartbeatInterval', heartbeatInterval, 30_000, 1_000, 600_000, ' or 0'),
+      oneOf('expectReply', expectReply, [false, true, 'learn']),
+      frameMax,
+      count('outbox.maxMessages', maxMessages, 8_192, 1, 1_000_000),
+      count('outbox.maxBytes', maxBytes, Math.max(8_388_608, frameMax), frameMax, 1_073_741_824),
+      oneOf('outbox.overflow', overflow, ['reject', 'drop-oldest']),
+      +(token !== undefined),
+    ],
+  };
+}
+
+export function timeout(name: string, value: unknown, fallback: number): number {
+  return within(name, value, fallback, 0, 60_000);
+}
+
+/** The value itself is shown only if it is a number: a string may be a token in the wrong place. */
+export function fail(name: string, expected: string, value: unknown): never {
+  throw new TypeError(`everwire: ${name} must be ${expected}, not ${typeof value === 'number' ? value : typeof value}`);
+}
+
+function bag(name: string, value: unknown): Bag {
+  if (value === undefined) return {};
+  if (typeof value !== 'object' || !value) fail(name, 'an object', value);
+  return value as Bag;
+}
+
+function none(prefix: string, unknown: Bag): void {
+  for (const key in unknown) throw new TypeError(`everwire: there is no option ${prefix}${key}`);
+}
+
+function typed(name: string, value: unknown, ...types: string[]): void {
+  if (value !== undefined && !types.includes(typeof value)) fail(name, types.join(' or '), value);
+}
+
+function within(name: string, value: unknown, fallback: number, min: number, max: number, also = ''): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number' || !(value >= min && value <= max)) fail(name, `${min} – ${max}${also}`, value);
+  return value;
+}
+
+function count(name: string, value: unknown, fallback: number, min: number, max: number, also = ''): number {
+  if (value !== undefined && !Number.isInteger(value)) fail(name, `a whole number, ${min} – ${max}${also}`, value);
+  return within(name, value, fallback, min, max, also);
+}
+
+function oneOf(name: string, value: unknown, values: unknown[]): number {
+  const place = values.indexOf(value);
+  if (place < 0) fail(name, values.map((v) => JSON.stringify(v)).join(' or '), value);
+  return place;
+}

@@ -1,0 +1,404 @@
+// The wire as JavaScript sees it: promises, events and the ticket → message map. No protocol and no policy.
+import type { CloseOptions, Envelope, ErrorCode, Options, Receipt, SendOptions, UndeliveredEvent, UrlSource, WireEventMap } from '../types/index.js';
+import { utf8Cut, utf8Length } from './bytes.ts';
+import * as codes from './codes.ts';
+import type { Exports, Host } from './contract.ts';
+import { targetSource } from './dial.ts';
+import { compose, decodeOwn, encode, type Frame, heartbeatFrame, type Ids, idSource, inspect } from './envelope.ts';
+import { EverwireError, report } from './errors.ts';
+import { acquire, type Instance } from './instance.ts';
+import { check, fail, type Settings, timeout } from './options.ts';
+
+/** A message on its way. The frame is all that is kept of the content: whoever needs it parses it again. */
+interface Kept {
+  id: string;
+  type: string;
+  frame: Frame;
+  bytes: number;
+  written: boolean;
+  signal: AbortSignal | undefined;
+  resolve(receipt: Receipt): void;
+  reject(error: unknown): void;
+  unhook(): void;
+}
+
+type Fields<Name extends keyof WireEventMap> = Omit<WireEventMap[Name], keyof Event>;
+type Handler = { fn: ((message: Envelope) => unknown) | undefined };
+
+const CLOSED = 5;
+const WEBSOCKET_CONNECTING = 0;
+const WEBSOCKET_OPEN = 1;
+/** RFC 6455: a close frame has room for 125 bytes, and the code takes two. */
+const REASON_MAX_BYTES = 123;
+
+const noop = () => {};
+
+export class Wire extends EventTarget {
+  #settings: Settings;
+  #instance: Instance;
+  /** 0 as soon as the core no longer knows this wire. */
+  #handle = 0;
+  #state = 0;
+  /** The dial whose answer is still wanted, or 0. */
+  #link = 0;
+  #socket: WebSocket | undefined;
+  #token: string | undefined;
+  #target: ReturnType<typeof targetSource>;
+  #ids: Ids;
+  #kept = new Map<number, Kept>();
+  #lastTicket = 0;
+  #queued = 0;
+  #queuedBytes = 0;
+  #handlers = new Map<string, Handler[]>();
+  /** The events that anyone ever listened to: nothing is made for nobody. */
+  #heard = new Set<string>();
+  /** The application called `close()`. */
+  #left = false;
+  /** The last `close` event is out or queued. */
+  #over = false;
+  #unhooks: (() => void)[] = [];
+  #resolveClosed!: () => void;
+  #closed = new Promise<void>((resolve) => (this.#resolveClosed = resolve));
+
+  constructor(compile: () => WebAssembly.Module, url: UrlSource, options?: Options) {
+    super();
+    this.#settings = check(options);
+    this.#target = targetSource(url, this.#settings);
+    this.#instance = acquire(compile);
+    const random = crypto.getRandomValues(new Uint32Array(5));
+    this.#ids = idSource(random.subarray(2));
+    this.#instance.wires.add(this.#coreDied);
+    const config = Float64Array.of(random[0]!, random[1]!, ...this.#settings.config);
+    this.#handle = this.#instance.call('wire_create', this.#host(), config) ?? 0;
+    const { signal } = this.#settings;
+    const closeNow = () => void this.close({ timeout: 0 });
+    if (signal?.aborted) closeNow();
+    else {
+      this.#unhooks.push(onAbort(signal, closeNow));
+      this.#call('wire_connect');
+    }
+  }
+
+  get state() {
+    return codes.state[this.#state]!;
+  }
+
+  get queued() {
+    return this.#queued;
+  }
+
+  get queuedBytes() {
+    return this.#queuedBytes;
+  }
+
+  on(type: string, fn: (message: Envelope) => unknown): () => void {
+    if (typeof fn !== 'function') fail('handler', 'a function', fn);
+    const handler: Handler = { fn };
+    // Lists are replaced, never changed: one that is being iterated over stays as it is.
+    this.#handlers.set(type, [...(this.#handlers.get(type) ?? []), handler]);
+    return () => {
+      handler.fn = undefined;
+      const rest = this.#handlers.get(type)?.filter((other) => other !== handler);
+      if (rest?.length) this.#handlers.set(type, rest);
+      else this.#handlers.delete(type);
+    };
+  }
+
+  override addEventListener(...args: Parameters<EventTarget['addEventListener']>): void {
+    this.#heard.add(args[0]);
+    super.addEventListener(...args);
+  }
+
+  send(type: string, content: unknown, options: SendOptions = {}): Promise<Receipt> {
+    const ticket = this.#nextTicket();
+    const { to = null, meta, signal, id = this.#ids.next(ticket) } = options;
+    let resolve!: (receipt: Receipt) => void;
+    let reject!: (error: unknown) => void;
+    const promise = new Promise<Receipt>((yes, no) => {
+      resolve = yes;
+      reject = no;
+    });
+    promise.catch(noop);
+    const refuse = (error: EverwireError, message: () => Envelope) => {
+      reject(error);
+      this.#undelivered(id, type, 'never-written', error.code as UndeliveredEvent['cause'], message);
+    };
+
+    const max = this.#settings.maxMessageBytes;
+    let envelope: Envelope = { id, type, content };
+    let frame: Frame;
+    try {
+      envelope = compose(id, type, this.#settings.sender, to, content, meta);
+      frame = encode(envelope, this.#settings.binary, max);
+    } catch (error) {
+      refuse(error instanceof EverwireError ? error : new EverwireError('content', undefined, error), () => envelope);
+      return promise;
+    }
+    const message = () => decodeOwn(frame);
+    // A string has at least as many bytes as units: what is too long need not be measured.
+    const bytes = frame.length > max || typeof frame !== 'string' ? frame.length : utf8Length(frame);
+    if (bytes > max) refuse(new EverwireError('too-large'), message);
+    else if (!this.#handle) refuse(new EverwireError('closed'), message);
+    else if (signal?.aborted) refuse(new EverwireError('aborted', undefined, signal.reason), message);
+    else {
+      const kept: Kept = { id, type, frame, bytes, written: false, signal, resolve, reject, unhook: noop };
+      this.#keep(ticket, kept);
+      const refused = this.#call('wire_submit', ticket, bytes);
+      if (refused) {
+        this.#forget(ticket);
+        refuse(new EverwireError(codes.refusal[refused - 1]!), message);
+      } else if (!kept.written && this.#kept.has(ticket)) {
+        kept.unhook = onAbort(signal, () => this.#call('wire_abort', ticket));
+      }
+    }
+    return promise;
+  }
+
+  close({ code = 1000, reason = '', timeout: drain, signal }: CloseOptions = {}): Promise<void> {
+    if (code !== 1000 && !(Number.isInteger(code) && code >= 3000 && code <= 4999)) fail('code', '1000 or 3000 – 4999', code);
+    if (typeof reason !== 'string') fail('reason', 'a string', reason);
+    const drainMs = timeout('timeout', drain, this.#settings.closeTimeout);
+    const cut = utf8Cut(reason, REASON_MAX_BYTES);
+    this.#left = true;
+    this.#call('wire_close', code, cut, signal?.aborted ? 0 : drainMs);
+    // A second call with no time left ends the first.
+    if (this.#handle) this.#unhooks.push(onAbort(signal, () => this.#call('wire_close', code, cut, 0)));
+    return this.#closed;
+  }
+
+  reconnect(): void {
+    this.#call('wire_reconnect');
+  }
+
+  [(Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')) as typeof Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** What Rust calls. Nothing in here throws or runs user code. */
+  #host(): Host {
+    return {
+      dial: (link) => {
+        this.#link = link;
+        this.#queue(() => void this.#dial(link));
+      },
+      write: (socket, ticket) => {
+        const kept = this.#kept.get(ticket);
+        if (!kept || !transmit(socket, kept.frame)) return false;
+        if (!kept.written) {
+          this.#leaveQueue(kept);
+          kept.resolve({ level: 'written', durable: false, id: kept.id });
+        }
+        return true;
+      },
+      beat: (socket) => transmit(socket, heartbeatFrame),
+      inspect: (data) => {
+        const found = inspect(data, this.#settings.binary, this.#settings.maxMessageBytes);
+        found.messages.forEach(this.#echoed, this);
+        if (found.messages.length) this.#instance.queueMessage(() => found.messages.forEach(this.#deliver, this));
+        if (found.error) this.#error(found.error);
+        return found.code;
+      },
+      settled: (ticket) => {
+        const kept = this.#forget(ticket);
+        if (kept && this.#heard.has('settled')) this.#emit('settled', () => ({ id: kept.id, messageType: kept.type }));
+      },
+      dropped: (ticket, reason) => {
+        const name = codes.reason[reason]!;
+        const error = name === 'overflow' ? 'outbox-full' : name === 'in-doubt' ? 'closed' : name;
+        this.#lose(ticket, reason >= codes.IN_DOUBT, name === 'in-doubt' ? 'lost' : name, error);
+      },
+      state: (state) => this.#setState(state),
+      opened: (link, attempts) => this.#emit('open', () => ({ link, attempts })),
+      ended: (_link, cause, code, reason, wasClean, retryMs) => {
+        this.#socket = undefined;
+        const name = codes.cause[cause]!;
+        const willRetry = retryMs >= 0;
+        if (!willRetry) {
+          this.#over = true;
+          if (name === 'auth-refused' || name === 'max-attempts') this.#error(name);
+        }
+        this.#emit('close', () => ({ code, reason, wasClean, cause: name, willRetry, retryIn: willRetry ? retryMs : null }));
+      },
+      reconnecting: (attempt, delay, cause, code) => {
+        this.#link = 0;
+        this.#emit('reconnecting', () => ({ attempt, delay, cause: codes.cause[cause]!, code }));
+      },
+      error: (code) => this.#error(codes.notice[code]!),
+    };
+  }
+
+  /** Asks the user's functions and makes the socket. After every wait the answer may no longer be wanted. */
+  async #dial(link: number): Promise<void> {
+    const stale = () => this.#link !== link;
+    let socket: WebSocket;
+    let tokenChanged: boolean;
+    try {
+      const target = await this.#target(stale);
+      if (!target || stale()) return;
+      socket = new this.#settings.WebSocket(target.url, target.protocols);
+      socket.binaryType = 'arraybuffer';
+      tokenChanged = target.token !== this.#token;
+      this.#token = target.token;
+    } catch (error) {
+      if (stale()) return;
+      // What the constructor throws quotes the url or the subprotocol: only its name goes on.
+      const own = error instanceof EverwireError;
+      this.#error(own ? error.code : 'connect', own ? error : new EverwireError('connect', String((error as Error)?.name)));
+      this.#call('wire_dial_failed', link);
+      return;
+    }
+    this.#socket = socket;
+    this.#call('wire_dialled', link, socket, tokenChanged);
+  }
+
+  #deliver(message: Envelope): void {
+    // Whoever closed at once, in a handler of the same batch perhaps, wants no more.
+    if (this.#left && this.#state === CLOSED) return;
+    const failed = (error: unknown) => {
+      if (!this.#heard.has('error')) report(error);
+      this.#error('handler', new EverwireError('handler', undefined, error));
+    };
+    for (const handler of this.#handlers.get(message.type) ?? []) {
+      try {
+        const result = handler.fn?.(message);
+        if (result instanceof Promise) result.catch(failed);
+      } catch (error) {
+        failed(error);
+      }
+    }
+  }
+
+  #nextTicket(): number {
+    do {
+      this.#lastTicket = (this.#lastTicket + 1) >>> 0;
+    } while (this.#kept.has(this.#lastTicket));
+    return this.#lastTicket;
+  }
+
+  /** Before the core hears of it: it may ask for the bytes within the same call. */
+  #keep(ticket: number, kept: Kept): void {
+    this.#kept.set(ticket, kept);
+    this.#queued++;
+    this.#queuedBytes += kept.bytes;
+  }
+
+  /** A server that forwards to everybody sends our own messages back: it has read what it returns. */
+  #echoed({ id }: Envelope): void {
+    const ticket = this.#ids.ticketOf(id);
+    const kept = ticket === undefined ? undefined : this.#kept.get(ticket);
+    if (kept?.written && kept.id === id) this.#call('wire_echoed', ticket!);
+  }
+
+  #leaveQueue(kept: Kept): void {
+    kept.written = true;
+    kept.unhook();
+    this.#queued--;
+    this.#queuedBytes -= kept.bytes;
+  }
+
+  #forget(ticket: number): Kept | undefined {
+    const kept = this.#kept.get(ticket);
+    this.#kept.delete(ticket);
+    if (kept && !kept.written) {
+      this.#leaveQueue(kept);
+      kept.written = false;
+    }
+    return kept;
+  }
+
+  /** A ticket leaves without being settled. */
+  #lose(ticket: number, inDoubt: boolean, cause: UndeliveredEvent['cause'], code: ErrorCode, reason?: unknown): void {
+    const kept = this.#forget(ticket);
+    if (!kept) return;
+    if (!kept.written) kept.reject(new EverwireError(code, undefined, code === 'aborted' ? kept.signal?.reason : reason));
+    this.#undelivered(kept.id, kept.type, inDoubt ? 'in-doubt' : 'never-written', cause, () => decodeOwn(kept.frame));
+  }
+
+  #undelivered(
+    id: string, messageType: string, reason: UndeliveredEvent['reason'], cause: UndeliveredEvent['cause'], message: () => Envelope,
+  ): void {
+    this.#emit('undelivered', () => ({ id, messageType, reason, cause, message: message() }));
+  }
+
+  #setState(state: number): void {
+    this.#state = state;
+    this.#emit('statechange', () => ({ state: codes.state[state]! }));
+    if (state !== CLOSED) return;
+    this.#link = 0;
+    this.#queue(() => this.#finish());
+  }
+
+  /** The core has nothing more to say. */
+  #finish(): void {
+    this.#call('wire_free');
+    this.#handle = 0;
+    this.#socket = undefined;
+    this.#instance.wires.delete(this.#coreDied);
+    for (const unhook of this.#unhooks.splice(0)) unhook();
+    this.#resolveClosed();
+  }
+
+  #coreDied = (cause: unknown): void => {
+    this.#handle = 0;
+    abandon(this.#socket);
+    for (const [ticket, kept] of this.#kept) this.#lose(ticket, kept.written, 'core-died', 'core-died', cause);
+    if (this.#state !== CLOSED) this.#setState(CLOSED);
+    if (this.#over) return;
+    this.#over = true;
+    const error = new EverwireError('core-died', undefined, cause);
+    this.#queue(() => this.#heard.has('error') || report(error));
+    this.#error('core-died', error);
+    this.#emit('close', () => ({ code: 1006, reason: '', wasClean: false, cause: 'core-died' as const, willRetry: false, retryIn: null }));
+  };
+
+  #error(code: ErrorCode, error: EverwireError = new EverwireError(code)): void {
+    this.#emit('error', () => ({ error }));
+  }
+
+  /** Queues an event; it is made only if someone has ever listened. */
+  #emit<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>): void {
+    this.#queue(() => {
+      if (this.#heard.has(name)) this.dispatchEvent(Object.assign(new Event(name), fields()));
+    });
+  }
+
+  #queue(task: () => void): void {
+    this.#instance.queue(task);
+  }
+
+  /** Calls an export with this wire's handle, unless the core no longer knows it. */
+  #call<Name extends keyof Exports>(
+    name: Name, ...args: Parameters<Exports[Name]> extends [number, ...infer Rest] ? Rest : never
+  ): ReturnType<Exports[Name]> | undefined {
+    return this.#handle ? (this.#instance as any).call(name, this.#handle, ...args) : undefined;
+  }
+}
+
+/** False: not written. A socket may drop silently what it is given when it is not open. */
+function transmit(socket: WebSocket, frame: Frame): boolean {
+  if (socket.readyState !== WEBSOCKET_OPEN) return false;
+  try {
+    socket.send(frame);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Closes a socket that nobody listens to any more. */
+function abandon(socket: WebSocket | undefined): void {
+  try {
+    // Safari can break all its WebSockets when a connecting one is closed: only if it ever opens.
+    if (socket?.readyState === WEBSOCKET_CONNECTING) socket.addEventListener('open', () => socket.close());
+    else socket?.close();
+  } catch {
+    // Nothing is left to be done about it.
+  }
+}
+
+/** Returns what takes the listener away again. */
+function onAbort(signal: AbortSignal | undefined, fn: () => void): () => void {
+  if (!signal) return noop;
+  signal.addEventListener('abort', fn, { once: true });
+  return () => signal.removeEventListener('abort', fn);
+}

@@ -1,0 +1,70 @@
+//! The clock of a wire: monotonic while the machine is awake, and not standing still while it sleeps.
+//!
+//! `performance.now()` may stop during sleep, the wall clock may be set by hand. Their difference is added to the
+//! former, and is raised only when it has grown by more than a second: the machine has slept (or somebody has set the
+//! clock, which is then taken for sleep and costs one probe). No tick is needed to notice, every entry looks.
+
+use everwire_core::Instant;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// What the two clocks may drift apart (slewing, rounding) before it means sleep.
+const JUMP_MIN_MS: f64 = 1000.0;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn monotonic() -> f64;
+    #[wasm_bindgen(js_namespace = Date, js_name = now)]
+    fn wall() -> f64;
+}
+
+/// Milliseconds since the epoch.
+pub(crate) fn wall_ms() -> f64 {
+    wall()
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    offset: f64,
+    last: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { offset: wall() - monotonic(), last: Instant::default() }
+    }
+
+    /// The time, and whether the machine has slept since the last look.
+    pub(crate) fn read(&mut self) -> (Instant, bool) {
+        self.at(monotonic(), wall())
+    }
+
+    fn at(&mut self, monotonic: f64, wall: f64) -> (Instant, bool) {
+        let gap = wall - monotonic;
+        let slept = gap - self.offset > JUMP_MIN_MS;
+        if slept {
+            self.offset = gap;
+        }
+        // The machine is promised a clock that never goes backwards, whatever a page does to `performance`.
+        self.last = self.last.max(Instant::from_millis_f64(monotonic + self.offset));
+        (self.last, slept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_family = "wasm")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn only_a_jump_forward_is_sleep() {
+        let mut clock = Clock { offset: 1_000_000.0, last: Instant::default() };
+        assert_eq!(clock.at(10.0, 1_000_010.0), (Instant::from_micros(1_000_010_000), false));
+        assert_eq!(clock.at(20.0, 1_000_920.0), (Instant::from_micros(1_000_020_000), false), "slewing");
+        assert_eq!(clock.at(30.0, 3_600_030.0), (Instant::from_micros(3_600_030_000), true), "slept");
+        assert_eq!(clock.at(40.0, 3_600_040.0), (Instant::from_micros(3_600_040_000), false), "told once");
+        assert_eq!(clock.at(50.0, 50.0), (Instant::from_micros(3_600_050_000), false), "set back by hand");
+        assert_eq!(clock.at(0.0, f64::NAN), (Instant::from_micros(3_600_050_000), false), "never backwards");
+    }
+}

@@ -1,0 +1,396 @@
+//! The loop around the machine of one wire.
+//!
+//! Every entry — an export, a socket event, the timer, a page event — does the same:
+//! 1. read the clock; a machine that has slept hears of it first;
+//! 2. feed the input;
+//! 3. drain the actions, **with nothing borrowed while one is carried out**. What the host does in there may come
+//!    back in as another entry: that one only feeds, and leaves the draining to the loop that runs;
+//! 4. arm the one timer at the next deadline.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use everwire_core::{
+    Action, Cause, Client, Closed, Config, Duration, Frame, Instant, Notice, Phase, Reason, Refusal, State,
+    Ticket,
+};
+use gloo_timers::callback::Timeout;
+use js_sys::{Function, JsString};
+use wasm_bindgen::JsValue;
+use web_sys::WebSocket;
+
+use crate::clock::Clock;
+use crate::link::{self, Sink, Transport, WebSocketLink};
+use crate::page::{self, Page};
+use crate::trap::{self, Place};
+use crate::yard::{self, Remains};
+
+/// `setTimeout` takes a signed 32-bit number; anything above it fires at once.
+const TIMEOUT_MAX_MS: u32 = i32::MAX as u32;
+
+/// Whoever holds payloads and promises for the machine. Nothing here runs code of the user: it is queued.
+pub(crate) trait Host: 'static {
+    fn dial(&self, link: u32);
+    fn write(&self, socket: &WebSocket, ticket: Ticket) -> bool;
+    fn beat(&self, socket: &WebSocket);
+    fn inspect(&self, data: &JsValue) -> Frame;
+    fn settled(&self, ticket: Ticket);
+    fn dropped(&self, ticket: Ticket, reason: Reason);
+    fn state(&self, state: State);
+    fn opened(&self, link: u32, attempts: u32);
+    fn ended(&self, link: u32, cause: Cause, closed: Closed, reason: &JsString, retry: Option<Duration>);
+    fn reconnecting(&self, attempt: u32, delay: Duration, cause: Cause, code: u16);
+    fn notice(&self, notice: Notice);
+
+    /// An entry is over, and all is settled.
+    fn drained(&self) {}
+    /// Wraps a function that is to be given to the browser.
+    fn guard(&self, function: &Function) -> Function {
+        function.clone()
+    }
+    /// What was wrapped must not be called any more.
+    fn release(&self, _guarded: &Function) {}
+    /// An entry through the timer begins: gloo-timers makes a closure of its own, which cannot be wrapped …
+    fn timer_begins(&self) {}
+    /// … and has ended.
+    fn timer_ended(&self) {}
+}
+
+struct Armed {
+    at: Instant,
+    timeout: Timeout,
+}
+
+struct Current {
+    number: u32,
+    transport: Rc<dyn Transport>,
+}
+
+/// What the application says when it closes.
+struct Goodbye {
+    code: u16,
+    reason: JsString,
+}
+
+pub(crate) struct Driver<H: Host> {
+    me: Weak<Self>,
+    host: H,
+    client: RefCell<Client>,
+    clock: Cell<Clock>,
+    draining: Cell<bool>,
+    link: RefCell<Option<Current>>,
+    timer: RefCell<Option<Armed>>,
+    page: RefCell<Option<Page>>,
+    goodbye: RefCell<Option<Goodbye>>,
+    /// The reason in the `close` event of the last link; empty if there was none.
+    reason: RefCell<JsString>,
+}
+
+impl<H: Host> Driver<H> {
+    /// A wire that does nothing until [`Self::connect`].
+    pub(crate) fn new(config: Config, seed: u64, host: H) -> Rc<Self> {
+        Rc::new_cyclic(|me| Self {
+            me: me.clone(),
+            host,
+            client: RefCell::new(Client::new(config, seed)),
+            clock: Cell::new(Clock::start()),
+            draining: Cell::new(false),
+            link: RefCell::new(None),
+            timer: RefCell::new(None),
+            page: RefCell::new(None),
+            goodbye: RefCell::new(None),
+            reason: RefCell::new(empty()),
+        })
+    }
+
+    pub(crate) fn host(&self) -> &H {
+        &self.host
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.client.borrow().state()
+    }
+
+    /// How many messages wait, and their bytes.
+    pub(crate) fn waiting(&self) -> (usize, u64) {
+        self.client.borrow().waiting()
+    }
+
+    /// Whether a socket for this link is still asked for.
+    pub(crate) fn wants(&self, number: u32) -> bool {
+        let client = self.client.borrow();
+        client.link() == number && client.phase() == Phase::Asking
+    }
+
+    // ---- entries: the application and the host ----
+
+    pub(crate) fn connect(&self) {
+        let now = self.begin(Place::Export);
+        if self.client.borrow().phase() == Phase::Idle {
+            self.client.borrow_mut().handle_connect(now);
+            if let Some(sink) = self.sink() {
+                *self.page.borrow_mut() = Page::listen(&sink);
+            }
+            if page::offline() {
+                self.client.borrow_mut().handle_offline(now);
+            }
+        }
+        self.finish(now);
+    }
+
+    pub(crate) fn submit(&self, ticket: Ticket, bytes: u32) -> Result<(), Refusal> {
+        let now = self.begin(Place::Export);
+        let taken = self.client.borrow_mut().submit(ticket, bytes, now);
+        self.finish(now);
+        taken
+    }
+
+    pub(crate) fn abort(&self, ticket: Ticket) -> bool {
+        let now = self.begin(Place::Export);
+        let waited = self.client.borrow_mut().handle_abort(ticket, now);
+        self.finish(now);
+        waited
+    }
+
+    /// An own message has come back; told from within [`Host::inspect`], so this only feeds.
+    pub(crate) fn echoed(&self, ticket: Ticket) {
+        self.client.borrow_mut().handle_echo(ticket);
+    }
+
+    /// The host has made a socket.
+    pub(crate) fn dialled(&self, number: u32, socket: WebSocket, token_changed: bool) {
+        let now = self.begin(Place::Export);
+        match self.sink().filter(|_| self.wants(number)) {
+            Some(sink) => {
+                let transport = Rc::new(WebSocketLink::attach(number, socket, &sink));
+                *self.link.borrow_mut() = Some(Current { number, transport });
+                self.client.borrow_mut().handle_dialled(number, token_changed, now);
+            }
+            // The providers took so long that the dial has been given up.
+            None => link::abandon(&socket),
+        }
+        self.finish(now);
+    }
+
+    pub(crate) fn dial_failed(&self, number: u32) {
+        let now = self.begin(Place::Export);
+        self.client.borrow_mut().handle_dial_failed(number, now);
+        self.finish(now);
+    }
+
+    pub(crate) fn reconnect(&self) {
+        let now = self.begin(Place::Export);
+        self.client.borrow_mut().handle_reconnect(now);
+        self.finish(now);
+    }
+
+    pub(crate) fn close(&self, code: u16, reason: JsString, drain: Duration) {
+        let now = self.begin(Place::Export);
+        *self.goodbye.borrow_mut() = Some(Goodbye { code, reason });
+        self.client.borrow_mut().handle_close(drain, now);
+        self.finish(now);
+    }
+
+    // ---- the loop ----
+
+    fn sink(&self) -> Option<Rc<dyn Sink>> {
+        Some(self.me.upgrade()?)
+    }
+
+    fn begin(&self, place: Place) -> Instant {
+        trap::spring(place);
+        if place == Place::Export {
+            yard::sweep();
+        }
+        let mut clock = self.clock.get();
+        let (now, slept) = clock.read();
+        self.clock.set(clock);
+        if slept {
+            // The browser's timer may have stood still: it is armed anew.
+            drop(self.timer.take());
+            self.client.borrow_mut().handle_wake(now);
+        }
+        now
+    }
+
+    fn finish(&self, now: Instant) {
+        // Deadlines are looked at in every entry, not only in the timer's: a throttled page has few of those.
+        self.client.borrow_mut().handle_timeout(now);
+        if self.draining.replace(true) {
+            return;
+        }
+        loop {
+            let action = self.client.borrow_mut().poll();
+            match action {
+                Some(action) => self.perform(action, now),
+                None => break,
+            }
+        }
+        self.draining.set(false);
+        self.arm(now);
+        self.host.drained();
+    }
+
+    fn current(&self) -> Option<Rc<dyn Transport>> {
+        self.link.borrow().as_ref().map(|link| Rc::clone(&link.transport))
+    }
+
+    fn perform(&self, action: Action, now: Instant) {
+        match action {
+            Action::Dial { link } => {
+                *self.reason.borrow_mut() = empty();
+                self.host.dial(link);
+            }
+            Action::Write { ticket } => {
+                let written = self.current().is_some_and(|link| self.host.write(link.socket(), ticket));
+                if !written {
+                    self.client.borrow_mut().handle_write_failed(ticket, now);
+                }
+            }
+            Action::Beat => {
+                // A beat that cannot be written is one that is never answered.
+                if let Some(link) = self.current() {
+                    self.host.beat(link.socket());
+                }
+            }
+            Action::CloseLink => {
+                let goodbye = self.goodbye.take();
+                if let Some((link, goodbye)) = self.current().zip(goodbye) {
+                    link.close(goodbye.code, &goodbye.reason);
+                }
+            }
+            Action::DropLink { link } => {
+                let dropped = self.link.borrow_mut().take_if(|current| current.number == link);
+                if let Some(dropped) = dropped {
+                    retire(dropped, self);
+                }
+            }
+            Action::Settled { ticket } => self.host.settled(ticket),
+            Action::Dropped { ticket, reason } => self.host.dropped(ticket, reason),
+            Action::StateChanged(state) => self.host.state(state),
+            Action::Opened { link, attempts } => self.host.opened(link, attempts),
+            Action::Ended { link, cause, closed, retry } => {
+                if retry.is_none() {
+                    self.leave_page();
+                }
+                let reason = self.reason.borrow().clone();
+                self.host.ended(link, cause, closed, &reason, retry);
+            }
+            Action::Reconnecting { attempt, delay, cause, code } => {
+                self.host.reconnecting(attempt, delay, cause, code);
+            }
+            Action::Notice(notice) => self.host.notice(notice),
+        }
+    }
+
+    /// Sees to it that the timer fires in time. It may fire earlier than needed: most deadlines only ever move
+    /// further away, and a timer that looks once in a while is cheaper than one that is armed anew with every frame.
+    fn arm(&self, now: Instant) {
+        let Some(at) = self.client.borrow().next_deadline() else { return };
+        if self.timer.borrow().as_ref().is_some_and(|armed| armed.at <= at) {
+            return;
+        }
+        let delay_ms = at.since(now).as_micros().div_ceil(1000).min(u64::from(TIMEOUT_MAX_MS)) as u32;
+        let at = at.min(now + Duration::from_millis(u64::from(delay_ms)));
+        let me = self.me.clone();
+        let timeout = Timeout::new(delay_ms, move || {
+            if let Some(driver) = me.upgrade() {
+                driver.fired();
+            }
+        });
+        // The one that this replaces has not fired, so its closure is not running.
+        *self.timer.borrow_mut() = Some(Armed { at, timeout });
+    }
+
+    fn fired(&self) {
+        self.host.timer_begins();
+        yard::sweep();
+        {
+            let _frame = yard::Frame::enter();
+            if let Some(armed) = self.timer.take() {
+                yard::bury(Remains::Timer(armed.timeout));
+            }
+            let now = self.begin(Place::Timer);
+            self.finish(now);
+        }
+        self.host.timer_ended();
+    }
+
+    fn leave_page(&self) {
+        if let Some(page) = self.page.take() {
+            page.leave(self);
+            yard::bury(Remains::Page(page));
+        }
+    }
+}
+
+impl<H: Host> Sink for Driver<H> {
+    fn guard(&self, function: &Function) -> Function {
+        self.host.guard(function)
+    }
+
+    fn release(&self, guarded: &Function) {
+        self.host.release(guarded);
+    }
+
+    fn link_opened(&self, link: u32) {
+        let _frame = yard::Frame::enter();
+        let now = self.begin(Place::Socket);
+        self.client.borrow_mut().handle_link_open(link, now);
+        self.finish(now);
+    }
+
+    fn link_frame(&self, link: u32, data: &JsValue) {
+        let _frame = yard::Frame::enter();
+        let now = self.begin(Place::Socket);
+        let current = self.link.borrow().as_ref().is_some_and(|current| current.number == link);
+        if current {
+            let frame = self.host.inspect(data);
+            self.client.borrow_mut().handle_frame(link, frame, now);
+        }
+        self.finish(now);
+    }
+
+    fn link_closed(&self, link: u32, code: u16, clean: bool, reason: JsString) {
+        let _frame = yard::Frame::enter();
+        let now = self.begin(Place::Socket);
+        let current = self.link.borrow().as_ref().is_some_and(|current| current.number == link);
+        if current {
+            *self.reason.borrow_mut() = reason;
+            self.client.borrow_mut().handle_link_closed(link, Closed { code, clean }, now);
+        }
+        self.finish(now);
+    }
+
+    fn network_changed(&self, online: bool) {
+        let _frame = yard::Frame::enter();
+        let now = self.begin(Place::Page);
+        if online {
+            self.client.borrow_mut().handle_online(now);
+        } else {
+            self.client.borrow_mut().handle_offline(now);
+        }
+        self.finish(now);
+    }
+}
+
+impl<H: Host> Drop for Driver<H> {
+    fn drop(&mut self) {
+        if let Some(link) = self.link.take() {
+            retire(link, self);
+        }
+        if let Some(page) = self.page.take() {
+            page.leave(self);
+            yard::bury(Remains::Page(page));
+        }
+    }
+}
+
+fn retire(link: Current, sink: &dyn Sink) {
+    link.transport.abandon(sink);
+    yard::bury(Remains::Link(link.transport));
+}
+
+fn empty() -> JsString {
+    JsString::from("")
+}

@@ -1,0 +1,311 @@
+//! The exports of the npm package. `docs/DESIGN.md` §3 is the contract; none of them throws, so anything thrown
+//! through one means that the instance is dead.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use everwire_core::{
+    BackoffConfig, Cause, Closed, Config, Duration, ExpectReply, Frame, LivenessConfig, Notice, OutboxConfig,
+    Overflow, Reason, State, Ticket,
+};
+use js_sys::{Float64Array, Function, JsString};
+use wasm_bindgen::prelude::*;
+use web_sys::WebSocket;
+
+use crate::driver::{self, Driver};
+use crate::link;
+
+#[cfg(all(target_family = "wasm", not(target_feature = "atomics")))]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
+#[wasm_bindgen]
+extern "C" {
+    /// What is told about the instance as a whole.
+    #[derive(Clone)]
+    pub type InstanceHost;
+    #[wasm_bindgen(method, structural)]
+    fn panicked(this: &InstanceHost, message: &str);
+    #[wasm_bindgen(method, structural)]
+    fn guard(this: &InstanceHost, function: &Function) -> Function;
+    #[wasm_bindgen(method, structural)]
+    fn release(this: &InstanceHost, guarded: &Function);
+    #[wasm_bindgen(method, structural)]
+    fn enter(this: &InstanceHost);
+    #[wasm_bindgen(method, structural)]
+    fn leave(this: &InstanceHost);
+
+    /// Whoever holds the payloads and promises of one wire.
+    pub type Host;
+    #[wasm_bindgen(method, structural)]
+    fn dial(this: &Host, link: u32);
+    #[wasm_bindgen(method, structural)]
+    fn write(this: &Host, socket: &WebSocket, ticket: u32) -> bool;
+    #[wasm_bindgen(method, structural)]
+    fn beat(this: &Host, socket: &WebSocket) -> bool;
+    #[wasm_bindgen(method, structural)]
+    fn inspect(this: &Host, data: &JsValue) -> u32;
+    #[wasm_bindgen(method, structural)]
+    fn settled(this: &Host, ticket: u32);
+    #[wasm_bindgen(method, structural)]
+    fn dropped(this: &Host, ticket: u32, reason: u32);
+    #[wasm_bindgen(method, structural)]
+    fn state(this: &Host, state: u32);
+    #[wasm_bindgen(method, structural)]
+    fn opened(this: &Host, link: u32, attempts: u32);
+    #[wasm_bindgen(method, structural)]
+    fn ended(this: &Host, link: u32, cause: u32, code: u32, reason: &JsString, clean: bool, retry_ms: f64);
+    #[wasm_bindgen(method, structural)]
+    fn reconnecting(this: &Host, attempt: u32, retry_ms: f64, cause: u32, code: u32);
+    #[wasm_bindgen(method, structural)]
+    fn error(this: &Host, code: u32);
+}
+
+/// `inspect` answers with this in its two lowest bits when the frame was a heartbeat.
+const KIND_HEARTBEAT: u32 = 1;
+
+struct NpmHost {
+    host: Host,
+    instance: &'static InstanceHost,
+}
+
+impl driver::Host for NpmHost {
+    fn dial(&self, link: u32) {
+        self.host.dial(link);
+    }
+
+    fn write(&self, socket: &WebSocket, ticket: Ticket) -> bool {
+        self.host.write(socket, ticket.0)
+    }
+
+    fn beat(&self, socket: &WebSocket) {
+        self.host.beat(socket);
+    }
+
+    fn inspect(&self, data: &JsValue) -> Frame {
+        if self.host.inspect(data) & 3 == KIND_HEARTBEAT { Frame::Heartbeat } else { Frame::Message }
+    }
+
+    fn settled(&self, ticket: Ticket) {
+        self.host.settled(ticket.0);
+    }
+
+    fn dropped(&self, ticket: Ticket, reason: Reason) {
+        self.host.dropped(ticket.0, reason as u32);
+    }
+
+    fn state(&self, state: State) {
+        self.host.state(state as u32);
+    }
+
+    fn opened(&self, link: u32, attempts: u32) {
+        self.host.opened(link, attempts);
+    }
+
+    fn ended(&self, link: u32, cause: Cause, closed: Closed, reason: &JsString, retry: Option<Duration>) {
+        let retry_ms = retry.map_or(-1.0, Duration::as_millis_f64);
+        self.host.ended(link, cause as u32, closed.code.into(), reason, closed.clean, retry_ms);
+    }
+
+    fn reconnecting(&self, attempt: u32, delay: Duration, cause: Cause, code: u16) {
+        self.host.reconnecting(attempt, delay.as_millis_f64(), cause as u32, code.into());
+    }
+
+    fn notice(&self, notice: Notice) {
+        self.host.error(notice as u32);
+    }
+
+    fn guard(&self, function: &Function) -> Function {
+        self.instance.guard(function)
+    }
+
+    fn release(&self, guarded: &Function) {
+        self.instance.release(guarded);
+    }
+
+    fn timer_begins(&self) {
+        self.instance.enter();
+    }
+
+    fn timer_ended(&self) {
+        self.instance.leave();
+    }
+}
+
+type Wire = Rc<Driver<NpmHost>>;
+
+/// What there is once in an instance, and for as long as it lives.
+struct Instance {
+    host: InstanceHost,
+    /// A handle is never used twice: whoever still holds an old one must not reach a new wire.
+    last: Cell<u32>,
+    wires: RefCell<Vec<(u32, Wire)>>,
+}
+
+thread_local! {
+    static INSTANCE: Cell<Option<&'static Instance>> = const { Cell::new(None) };
+}
+
+fn wire(handle: u32) -> Option<Wire> {
+    let wires = INSTANCE.get()?.wires.borrow();
+    Some(Rc::clone(&wires.iter().find(|(one, _)| *one == handle)?.1))
+}
+
+/// Once per instance.
+#[wasm_bindgen]
+pub fn instance_start(instance: InstanceHost) {
+    let told = instance.clone();
+    let all = Instance { host: instance, last: Cell::new(0), wires: RefCell::new(Vec::new()) };
+    INSTANCE.set(Some(Box::leak(Box::new(all))));
+    std::panic::set_hook(Box::new(move |info| {
+        let mut message = String::new();
+        let payload = info.payload();
+        if let Some(text) = payload.downcast_ref::<&str>() {
+            message.push_str(text);
+        } else if let Some(text) = payload.downcast_ref::<String>() {
+            message.push_str(text);
+        }
+        if let Some(location) = info.location() {
+            message.push_str(" at ");
+            message.push_str(location.file());
+            message.push(':');
+            push_number(&mut message, location.line());
+        }
+        told.panicked(&message);
+    }));
+}
+
+/// Without `core::fmt`, which would be linked for this alone.
+fn push_number(text: &mut String, number: u32) {
+    if number > 9 {
+        push_number(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
+}
+
+/// A wire that dials nothing yet. 0 if the instance was never started.
+#[wasm_bindgen]
+pub fn wire_create(host: Host, config: &Float64Array) -> u32 {
+    let Some(instance) = INSTANCE.get() else { return 0 };
+    let (config, seed) = decode(config);
+    let driver = Driver::new(config, seed, NpmHost { host, instance: &instance.host });
+    let handle = instance.last.get() + 1;
+    instance.last.set(handle);
+    instance.wires.borrow_mut().push((handle, driver));
+    handle
+}
+
+/// The wire is wanted.
+#[wasm_bindgen]
+pub fn wire_connect(handle: u32) {
+    if let Some(wire) = wire(handle) {
+        wire.connect();
+    }
+}
+
+/// 0 taken · 1 closed · 2 too large · 3 outbox full.
+#[wasm_bindgen]
+pub fn wire_submit(handle: u32, ticket: u32, bytes: u32) -> u32 {
+    match wire(handle).map(|wire| wire.submit(Ticket(ticket), bytes)) {
+        Some(Ok(())) => 0,
+        Some(Err(refusal)) => 1 + refusal as u32,
+        None => 1,
+    }
+}
+
+/// True if the message was still waiting; `dropped` follows, or has been told inside this call.
+#[wasm_bindgen]
+pub fn wire_abort(handle: u32, ticket: u32) -> bool {
+    wire(handle).is_some_and(|wire| wire.abort(Ticket(ticket)))
+}
+
+/// An own message has come back; to be called from within `inspect` of the frame that brought it.
+#[wasm_bindgen]
+pub fn wire_echoed(handle: u32, ticket: u32) {
+    if let Some(wire) = wire(handle) {
+        wire.echoed(Ticket(ticket));
+    }
+}
+
+/// A socket has been made for this link.
+#[wasm_bindgen]
+pub fn wire_dialled(handle: u32, link: u32, socket: WebSocket, token_changed: bool) {
+    match wire(handle) {
+        Some(wire) => wire.dialled(link, socket, token_changed),
+        None => link::abandon(&socket),
+    }
+}
+
+/// No socket could be made for this link.
+#[wasm_bindgen]
+pub fn wire_dial_failed(handle: u32, link: u32) {
+    if let Some(wire) = wire(handle) {
+        wire.dial_failed(link);
+    }
+}
+
+/// A new link is wanted now.
+#[wasm_bindgen]
+pub fn wire_reconnect(handle: u32) {
+    if let Some(wire) = wire(handle) {
+        wire.reconnect();
+    }
+}
+
+/// The wire is no longer wanted; what waits may be written for so long.
+#[wasm_bindgen]
+pub fn wire_close(handle: u32, code: u16, reason: JsString, drain_ms: f64) {
+    if let Some(wire) = wire(handle) {
+        wire.close(code, reason, Duration::from_millis_f64(drain_ms));
+    }
+}
+
+/// The wire is forgotten, and its link with it.
+#[wasm_bindgen]
+pub fn wire_free(handle: u32) {
+    let Some(instance) = INSTANCE.get() else { return };
+    let mut wires = instance.wires.borrow_mut();
+    let Some(at) = wires.iter().position(|(one, _)| *one == handle) else { return };
+    let freed = wires.swap_remove(at);
+    drop(wires);
+    // Only now: its link is closed, and that runs code of the socket's.
+    drop(freed);
+}
+
+/// The facade has checked every option and names the one that is wrong; here they are only kept in bounds.
+fn decode(config: &Float64Array) -> (Config, u64) {
+    let mut at = 0;
+    let mut next = |min: f64, max: f64| {
+        let value = config.get_index(at);
+        at += 1;
+        // In this form it is `min` for what is no number, too.
+        if value >= min { value.min(max) } else { min }
+    };
+    const U32_MAX: f64 = u32::MAX as f64;
+    const HOUR_MS: f64 = 3_600_000.0;
+    let seed = (next(0.0, U32_MAX) as u64) << 32 | next(0.0, U32_MAX) as u64;
+    let millis = Duration::from_millis_f64;
+    let backoff = BackoffConfig {
+        delay_min: millis(next(1.0, HOUR_MS)),
+        delay_max: millis(next(1.0, HOUR_MS)),
+        factor: next(1.0, 10.0),
+        attempts_max: next(0.0, U32_MAX) as u32,
+    };
+    let connect_timeout = millis(next(1.0, HOUR_MS));
+    let liveness = LivenessConfig {
+        interval: millis(next(0.0, HOUR_MS)),
+        expect_reply: match next(0.0, 2.0) as u32 {
+            0 => ExpectReply::No,
+            1 => ExpectReply::Yes,
+            _ => ExpectReply::Learn,
+        },
+    };
+    let message_bytes_max = next(1.0, U32_MAX) as u32;
+    let outbox = OutboxConfig {
+        messages_max: next(1.0, U32_MAX) as u32,
+        bytes_max: next(1.0, 2f64.powi(53)) as u64,
+        overflow: if next(0.0, 1.0) == 0.0 { Overflow::Reject } else { Overflow::DropOldest },
+    };
+    let has_token = next(0.0, 1.0) != 0.0;
+    (Config { backoff, liveness, outbox, message_bytes_max, connect_timeout, has_token }, seed)
+}

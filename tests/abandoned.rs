@@ -1,0 +1,53 @@
+//! A socket that is still connecting is never closed: some browsers break all others then. It is closed if it opens.
+#![cfg(target_family = "wasm")]
+
+mod common;
+
+use common::{Log, connect, greet, listeners, next_server, page_listeners};
+use everwire::{Event, State};
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+#[wasm_bindgen_test]
+async fn left_alone_and_closed_if_it_opens() {
+    let wire = connect().build().unwrap();
+    let server = next_server().await;
+    let log = Log::of(&wire);
+    wire.close().await;
+    assert_eq!((wire.state(), server.close_calls().len()), (State::Closed, 0));
+    let told = log.all().len();
+
+    server.accept();
+    assert_eq!(server.close_calls(), [(Some(1000.0), Some(String::new()))]);
+    server.receive_text("{}");
+    server.end(1006, "", false);
+    assert_eq!(log.all().len(), told);
+    assert_eq!(page_listeners(), 0);
+}
+
+#[wasm_bindgen_test]
+async fn dropped_with_its_wire() {
+    let before = listeners();
+    let wire = connect().build().unwrap();
+    let server = next_server().await;
+    drop(wire);
+    assert_eq!(server.close_calls().len(), 0);
+    // The browser's own `close`, bound, on `open` and `error`.
+    assert_eq!(listeners(), before + 2);
+    server.accept();
+    assert_eq!(server.close_calls().len(), 1);
+}
+
+#[wasm_bindgen_test]
+async fn a_dial_that_never_ends_is_given_up() {
+    let wire = connect().connect_timeout(std::time::Duration::from_secs(1)).build().unwrap();
+    let log = Log::of(&wire);
+    let first = next_server().await;
+    let second = greet().await;
+    assert_eq!((wire.state(), first.close_calls().len()), (State::Open, 0));
+    first.accept();
+    assert_eq!(first.close_calls().len(), 1);
+    assert_eq!((wire.state(), second.close_calls().len()), (State::Open, 0));
+    assert!(log.has(|event| matches!(event, Event::Open { link: 2, .. })));
+}

@@ -1,0 +1,14 @@
+// A plain table on standard output: numbers to the right, a headline above each group.
+
+/** @param {string[]} columns @param {Array<string[] | {group: string}>} rows */
+export function table(columns, rows) {
+  const cells = [columns, ...rows.filter(Array.isArray)].map((row) => row.map(String));
+  const widths = columns.map((_, i) => Math.max(...cells.map((row) => row[i].length)));
+  const line = (row) =>
+    row
+      .map((cell, i) => (i < 2 ? String(cell).padEnd(widths[i]) : String(cell).padStart(widths[i])))
+      .join('  ')
+      .trimEnd();
+  const rule = widths.map((width) => '─'.repeat(width)).join('  ');
+  return [line(columns), rule, ...rows.map((row) => (Array.isArray(row) ? line(row) : `\n${row.group}`))].join('\n');
+}

@@ -1,0 +1,403 @@
+//! `cargo xtask test`: every runner in turn, each counted from its own output, one true total at the end.
+
+use std::cell::OnceCell;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::Result;
+use crate::count::{Format, Tally, count};
+use crate::npm;
+use crate::package::{self, Built, Variant};
+use crate::proc;
+use crate::setup::{self, Browser};
+use crate::size;
+use crate::step::{elapsed, say};
+use crate::workspace::{self, root};
+
+/// No runner takes this long unless it hangs.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+/// The same for `--long`.
+const LIMIT_LONG: Duration = Duration::from_secs(3 * 60 * 60);
+
+struct Runner {
+    name: &'static str,
+    about: &'static str,
+    /// Only with `--long`, or when named.
+    long: bool,
+    run: fn(&mut Session) -> Result<()>,
+}
+
+const RUNNERS: &[Runner] = &[
+    Runner { name: "fmt", about: "rustfmt has nothing to change", long: false, run: fmt },
+    Runner { name: "clippy", about: "no warning, natively and for the browser", long: false, run: clippy },
+    Runner { name: "core", about: "the state machines, native", long: false, run: core },
+    Runner { name: "doc", about: "the examples in the documentation", long: false, run: doc },
+    Runner { name: "xtask", about: "this command itself", long: false, run: xtask },
+    Runner { name: "wasm", about: "the shell, in headless Chromium", long: false, run: wasm },
+    Runner { name: "facade", about: "TypeScript: types and unit tests", long: false, run: facade },
+    Runner { name: "build", about: "the npm package, its checks and size bounds", long: false, run: build },
+    Runner {
+        name: "packaging",
+        about: "packed, installed, imported, bundled, type-checked",
+        long: false,
+        run: packaging,
+    },
+    Runner { name: "e2e", about: "the built package in headless Chromium", long: false, run: e2e },
+    Runner { name: "demo", about: "the demo page, every button", long: false, run: demo },
+    Runner {
+        name: "wasm-pack",
+        about: "wasm-pack build and test on the root package",
+        long: true,
+        run: wasm_pack,
+    },
+];
+
+/// The runners for `help`.
+pub(crate) fn list() -> String {
+    let row = |runner: &Runner| {
+        let note = if runner.long { " (with --long)" } else { "" };
+        format!("  {:<10} {}{note}\n", runner.name, runner.about)
+    };
+    RUNNERS.iter().map(row).collect()
+}
+
+/// Runs the chosen runners; true if every test passed.
+pub(crate) fn run(args: &[String]) -> Result<bool> {
+    let long = args.iter().any(|arg| arg == "--long");
+    let names: Vec<&str> = args.iter().map(String::as_str).filter(|arg| *arg != "--long").collect();
+    let chosen = choose(&names, long)?;
+    let mut session = Session::new(long);
+    let mut rows = Vec::new();
+    for runner in chosen {
+        say(&format!("\n━━ {} ━━ {}", runner.name, runner.about));
+        let started = Instant::now();
+        session.tally = Tally::default();
+        if let Err(error) = (runner.run)(&mut session) {
+            session.fail(&error);
+        }
+        if session.tally == Tally::default() {
+            session.fail("no tests found");
+        }
+        rows.push((runner.name, session.tally, started.elapsed()));
+    }
+    Ok(report(&rows, &session.failures))
+}
+
+fn choose(names: &[&str], long: bool) -> Result<Vec<&'static Runner>> {
+    if let Some(unknown) = names.iter().find(|name| RUNNERS.iter().all(|runner| runner.name != **name)) {
+        return Err(format!("there is no runner `{unknown}`; these are:\n{}", list()));
+    }
+    let wanted = |runner: &&Runner| match names {
+        [] => long || !runner.long,
+        _ => names.contains(&runner.name),
+    };
+    Ok(RUNNERS.iter().filter(wanted).collect())
+}
+
+fn report(rows: &[(&str, Tally, Duration)], failures: &[String]) -> bool {
+    say(&format!("\n  {:<10} {:>7} {:>7} {:>8} {:>13}", "runner", "passed", "failed", "skipped", "time"));
+    let mut total = Tally::default();
+    for (name, tally, time) in rows {
+        let Tally { passed, failed, skipped } = tally;
+        say(&format!("  {name:<10} {passed:>7} {failed:>7} {skipped:>8} {:>13}", elapsed(*time)));
+        total += *tally;
+    }
+    if !failures.is_empty() {
+        say("\nfailed:");
+    }
+    for failure in failures {
+        say(&format!("  {}", failure.replace('\n', "\n    ")));
+    }
+    say(&format!("\n{}", closing_line(total)));
+    total.failed == 0 && total.passed > 0
+}
+
+/// The last line of all, for people and for CI.
+fn closing_line(total: Tally) -> String {
+    format!("{} passed, {} failed", total.passed, total.failed)
+}
+
+/// What the runners share: set-up is done once, by the first that needs it.
+struct Session {
+    long: bool,
+    tally: Tally,
+    failures: Vec<String>,
+    browser: OnceCell<Result<Browser>>,
+    published: OnceCell<Result<Built>>,
+    trap: OnceCell<Result<Built>>,
+}
+
+impl Session {
+    fn new(long: bool) -> Self {
+        Session {
+            long,
+            tally: Tally::default(),
+            failures: Vec::new(),
+            browser: OnceCell::new(),
+            published: OnceCell::new(),
+            trap: OnceCell::new(),
+        }
+    }
+
+    /// Runs one program of a runner and adds what it counted.
+    fn tests(&mut self, format: Format, command: &mut Command) {
+        let limit = if self.long { LIMIT_LONG } else { LIMIT };
+        let ran = proc::tee(command, limit);
+        let tally = count(format, &ran);
+        if tally.failed > 0 {
+            let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy();
+            let args: Vec<_> = command.get_args().map(|arg| workspace::shown(Path::new(arg))).collect();
+            self.failures.push(format!("{name} {} ({} failed; {})", args.join(" "), tally.failed, ran.end));
+        }
+        self.tally += tally;
+    }
+
+    /// node:test on every `*.test.mjs` of a directory.
+    fn node_tests(&mut self, dir: &str, command: &mut Command) -> Result<()> {
+        let files = test_files(&root().join(dir))?;
+        if files.is_empty() {
+            return Err(format!("no tests found in {dir}"));
+        }
+        self.tests(Format::Node, command.args(files));
+        Ok(())
+    }
+
+    fn check(&mut self, outcome: Result<()>) {
+        match outcome {
+            Ok(()) => self.tally += Tally::check(true),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn fail(&mut self, error: &str) {
+        say(&format!("failed: {error}"));
+        self.failures.push(error.to_owned());
+        self.tally += Tally::broken();
+    }
+
+    fn browser(&self) -> Result<&Browser> {
+        self.browser.get_or_init(setup::browser).as_ref().map_err(Clone::clone)
+    }
+
+    fn package(&self, variant: Variant) -> Result<&Built> {
+        let cell = match variant {
+            Variant::Published => &self.published,
+            Variant::Trap => &self.trap,
+        };
+        cell.get_or_init(|| package::build(variant)).as_ref().map_err(Clone::clone)
+    }
+}
+
+fn fmt(session: &mut Session) -> Result<()> {
+    setup::component("rustfmt", "fmt")?;
+    session.tests(Format::Check, proc::cargo().args(["fmt", "--all", "--check"]));
+    Ok(())
+}
+
+fn clippy(session: &mut Session) -> Result<()> {
+    setup::component("clippy", "clippy")?;
+    setup::wasm_target()?;
+    let mut lint = |args: &[&str]| {
+        let mut command = proc::cargo();
+        session.tests(Format::Check, command.arg("clippy").args(args).args(["--", "-D", "warnings"]));
+    };
+    lint(&["--workspace", "--all-targets"]);
+    lint(&["--package", "everwire", "--target", setup::WASM, "--all-targets", "--all-features"]);
+    // What a Rust application depends on.
+    lint(&["--package", "everwire", "--target", setup::WASM, "--no-default-features"]);
+    Ok(())
+}
+
+fn core(session: &mut Session) -> Result<()> {
+    session.tests(
+        Format::Cargo,
+        proc::cargo().args(["test", "--no-fail-fast", "--package", "everwire-core", "--all-targets"]),
+    );
+    Ok(())
+}
+
+fn doc(session: &mut Session) -> Result<()> {
+    session.tests(Format::Cargo, proc::cargo().args(["test", "--no-fail-fast", "--doc", "--workspace"]));
+    session.tests(
+        Format::Check,
+        proc::cargo()
+            .args(["doc", "--no-deps", "--workspace", "--document-private-items"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    );
+    Ok(())
+}
+
+fn xtask(session: &mut Session) -> Result<()> {
+    session.tests(Format::Cargo, proc::cargo().args(["test", "--package", "xtask"]));
+    Ok(())
+}
+
+fn wasm(session: &mut Session) -> Result<()> {
+    setup::wasm_target()?;
+    let tools = setup::wasm_bindgen()?;
+    let browser = session.browser()?;
+    let mut command = proc::cargo();
+    command
+        .args([
+            "test",
+            "--no-fail-fast",
+            "--package",
+            "everwire",
+            "--target",
+            setup::WASM,
+            "--lib",
+            "--tests",
+        ])
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", tools.join("wasm-bindgen-test-runner"))
+        .env("CHROMEDRIVER", &browser.driver)
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", webdriver_json(browser)?);
+    session.tests(Format::Cargo, &mut command);
+    Ok(())
+}
+
+/// The committed capabilities, and the browser that was found: the driver alone would look only in its usual places.
+fn webdriver_json(browser: &Browser) -> Result<PathBuf> {
+    const FILE: &str = "webdriver.json";
+    let committed = fs::read_to_string(root().join(FILE)).map_err(|error| format!("{FILE}: {error}"))?;
+    let binary = format!("\"binary\": {:?},\n    \"args\"", browser.chromium.display().to_string());
+    let file = workspace::target()?.join(FILE);
+    fs::write(&file, committed.replacen("\"args\"", &binary, 1))
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(file)
+}
+
+fn facade(session: &mut Session) -> Result<()> {
+    setup::npm()?;
+    session.tests(Format::Check, npm::tool("tsc").args(["--noEmit", "--project", "pkg-template"]));
+    session.node_tests("pkg-template/test", &mut node_test())
+}
+
+fn build(session: &mut Session) -> Result<()> {
+    let published = session.package(Variant::Published).cloned();
+    let trap = session.package(Variant::Trap).map(drop);
+    let sizes = published.as_ref().map_err(Clone::clone).and_then(|built| {
+        let entries = size::measure(built)?;
+        size::print(&entries);
+        size::check(&entries)
+    });
+    session.check(published.map(drop));
+    session.check(trap);
+    session.check(package::check_library());
+    session.check(sizes);
+    Ok(())
+}
+
+fn packaging(session: &mut Session) -> Result<()> {
+    let package = session.package(Variant::Published)?.dir.clone();
+    session.node_tests("xtask/js", node_test().env("EVERWIRE_PKG", package))
+}
+
+fn e2e(session: &mut Session) -> Result<()> {
+    let chromium = session.browser()?.chromium.clone();
+    let package = session.package(Variant::Published)?.dir.clone();
+    let trap = session.package(Variant::Trap)?.dir.clone();
+    let mut command = node_test();
+    command.env("EVERWIRE_PKG", package).env("EVERWIRE_PKG_TRAP", trap).env("CHROMIUM", chromium);
+    if session.long {
+        command.env("EVERWIRE_LONG", "1");
+    }
+    session.node_tests("tests/e2e", &mut command)
+}
+
+fn demo(session: &mut Session) -> Result<()> {
+    let chromium = session.browser()?.chromium.clone();
+    session.package(Variant::Published)?;
+    session.node_tests("www", node_test().env("CHROMIUM", chromium))
+}
+
+fn wasm_pack(session: &mut Session) -> Result<()> {
+    setup::wasm_target()?;
+    let program = setup::wasm_pack()?;
+    // wasm-pack looks for wasm-bindgen on PATH before it would fetch one.
+    let path = proc::path_with(&setup::wasm_bindgen()?)?;
+    let (driver, capabilities) = {
+        let browser = session.browser()?;
+        (browser.driver.clone(), webdriver_json(browser)?)
+    };
+    let out = workspace::target()?.join("wasm-pack");
+    let mut build = proc::command(&program);
+    session.tests(Format::Check, build.arg("build").arg("--out-dir").arg(&out).env("PATH", &path));
+    let mut test = proc::command(&program);
+    test.args(["test", "--headless", "--chrome", "--chromedriver"]).arg(driver);
+    test.env("PATH", &path).env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities);
+    session.tests(Format::Cargo, &mut test);
+    Ok(())
+}
+
+/// node:test, one file at a time: browsers on two cores disturb each other's clocks.
+fn node_test() -> Command {
+    let mut command = proc::command("node");
+    command.args(["--test", "--test-reporter=spec", "--test-concurrency=1"]);
+    // A colour would only be in the way of the count.
+    command.env_remove("FORCE_COLOR").env("NO_COLOR", "1");
+    if env::var_os("NODE_TEST_CONTEXT").is_some() {
+        // Inherited, it would turn the summary off.
+        command.env_remove("NODE_TEST_CONTEXT");
+    }
+    command
+}
+
+fn test_files(dir: &Path) -> Result<Vec<PathBuf>> {
+    if !dir.is_dir() {
+        return Ok(Vec::new());
+    }
+    let shown = |error| format!("{}: {error}", dir.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).map_err(shown)? {
+        let path = entry.map_err(shown)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() {
+            if name != "node_modules" {
+                files.extend(test_files(&path)?);
+            }
+        } else if name.ends_with(".test.mjs") || name.ends_with(".test.js") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_name_all_but_the_long_ones_run_in_order() {
+        let names = |names: &[&str], long| {
+            choose(names, long).map(|list| list.iter().map(|one| one.name).collect::<Vec<_>>())
+        };
+        let usual = names(&[], false).expect("a choice");
+        assert_eq!(usual.first(), Some(&"fmt"));
+        assert_eq!(usual.last(), Some(&"demo"));
+        assert_eq!(names(&[], true).map(|list| list.len()), Ok(RUNNERS.len()));
+        assert_eq!(names(&["e2e", "core"], false), Ok(vec!["core", "e2e"]));
+        assert_eq!(names(&["wasm-pack"], false), Ok(vec!["wasm-pack"]));
+        assert!(names(&["cores"], false).is_err());
+    }
+
+    #[test]
+    fn the_closing_line_is_plain() {
+        assert_eq!(closing_line(Tally { passed: 12, failed: 3, skipped: 1 }), "12 passed, 3 failed");
+    }
+
+    #[test]
+    fn nothing_run_is_no_success() {
+        assert!(!report(&[], &[]));
+        assert!(!report(&[("a", Tally { passed: 3, failed: 1, skipped: 0 }, Duration::ZERO)], &[]));
+        assert!(report(&[("a", Tally { passed: 3, failed: 0, skipped: 0 }, Duration::ZERO)], &[]));
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_holds_no_tests() {
+        assert_eq!(test_files(Path::new("/no/such/directory")), Ok(vec![]));
+    }
+}
