@@ -39,9 +39,10 @@ fn octets(value: &Value) -> Vec<u8> {
         Value::String(text) => text.as_bytes().to_vec(),
         Value::Array(parts) => parts.iter().flat_map(octets).collect(),
         part => match (part["hex"].as_str(), part["repeat"].as_str(), part["times"].as_u64()) {
-            (Some(hex), None, None) => {
-                (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
-            }
+            (Some(hex), None, None) => (0..hex.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+                .collect(),
             (None, Some(text), Some(times)) => text.as_bytes().repeat(usize::try_from(times).unwrap()),
             _ => panic!("no octets: {part}"),
         },
@@ -55,7 +56,12 @@ fn load(file: &str) -> Vec<Vector> {
         .into_iter()
         .map(|all| Vector {
             name: all["name"].as_str().unwrap().to_owned(),
-            clauses: all["clauses"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect(),
+            clauses: all["clauses"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|id| id.as_str().unwrap().to_owned())
+                .collect(),
             form: if all["form"] == "binary" { Form::Binary } else { Form::Text },
             frame: octets(&all["frame"]),
             frame_bytes_max: frame_bytes_max(all["message_limit"].as_u64().unwrap_or(MESSAGE_BYTES_DEFAULT)),
@@ -63,7 +69,11 @@ fn load(file: &str) -> Vec<Vector> {
         })
         .collect();
     assert!(!vectors.is_empty());
-    assert_eq!(vectors.iter().map(|vector| &vector.name).collect::<BTreeSet<_>>().len(), vectors.len(), "names");
+    assert_eq!(
+        vectors.iter().map(|vector| &vector.name).collect::<BTreeSet<_>>().len(),
+        vectors.len(),
+        "names"
+    );
     vectors
 }
 
@@ -133,7 +143,9 @@ fn a_verb_of_the_other_direction_is_an_error() {
             From::Server => (From::Client, &vector.all["fields"]["verb"]),
         };
         match verb.as_str().unwrap() {
-            "cast" | "ping" | "pong" | "more" | "auth" => assert!(vector.read(other).is_ok(), "{}", vector.name),
+            "cast" | "ping" | "pong" | "more" | "auth" => {
+                assert!(vector.read(other).is_ok(), "{}", vector.name)
+            }
             "page" => assert!(vector.read(other).is_err(), "{}", vector.name),
             _ => assert_eq!(vector.read(other), Err(FrameError::WrongDirection), "{}", vector.name),
         }
@@ -174,7 +186,10 @@ fn every_worked_example_is_a_vector() {
     if std::env::var_os("UPDATE_VECTORS").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
-    assert!(std::fs::read_to_string(path).unwrap() == text, "run with UPDATE_VECTORS=1 and read the difference");
+    assert!(
+        std::fs::read_to_string(path).unwrap() == text,
+        "run with UPDATE_VECTORS=1 and read the difference"
+    );
 }
 
 // [CRED-8] [LIVE-13]: the two binary frames that the document shows in hexadecimal.

@@ -1,8 +1,8 @@
 //! What must hold for any octets at all. The fuzz target of `fuzz/` runs this file, too.
 
 use everwire_core::frame::{
-    BATCH_MESSAGES_MAX, Body, End, Form, Frame, FrameError, FromClient, FromServer, MESSAGE_BYTES_DEFAULT, Payload,
-    PAGE_MESSAGES_MAX, REFUSALS_MAX, Room, WAIT_MS_MAX, frame_bytes_max, split,
+    BATCH_MESSAGES_MAX, Body, End, Form, Frame, FrameError, FromClient, FromServer, MESSAGE_BYTES_DEFAULT,
+    PAGE_MESSAGES_MAX, Payload, REFUSALS_MAX, Room, WAIT_MS_MAX, frame_bytes_max, split,
 };
 
 /// What became of a frame at one end.
@@ -32,7 +32,9 @@ pub fn any_frame(form: Form, frame: &[u8]) -> [Fate; 2] {
     let node = match FromClient::parse(parts.head, shape, most) {
         Ok(Some(read)) => {
             rooms(match read {
-                FromClient::Join { room } | FromClient::Leave { room } | FromClient::Page { room, .. } => Some(room),
+                FromClient::Join { room } | FromClient::Leave { room } | FromClient::Page { room, .. } => {
+                    Some(room)
+                }
                 _ => None,
             });
             let mut written = Vec::new();

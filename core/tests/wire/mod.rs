@@ -5,7 +5,9 @@ pub mod any_octets;
 
 use std::path::PathBuf;
 
-use everwire_core::frame::{Code, Form, FrameError, FromClient, FromServer, Grant, Numbers, PageMark, Refusals};
+use everwire_core::frame::{
+    Code, Form, FrameError, FromClient, FromServer, Grant, Numbers, PageMark, Refusals,
+};
 use everwire_core::frame::{Room, Wait, split};
 use serde_json::{Value, json};
 
@@ -24,16 +26,24 @@ pub fn vectors(path: &str) -> PathBuf {
 pub fn read(from: From, form: Form, frame: &[u8], frame_bytes_max: u64) -> Result<Option<Value>, FrameError> {
     let parts = split(form, frame)?;
     Ok(match from {
-        From::Client => FromClient::parse(parts.head, parts.shape(), frame_bytes_max)?.map(|frame| of_client(&frame)),
-        From::Server => FromServer::parse(parts.head, parts.shape(), frame_bytes_max)?.map(|frame| of_server(&frame)),
+        From::Client => {
+            FromClient::parse(parts.head, parts.shape(), frame_bytes_max)?.map(|frame| of_client(&frame))
+        }
+        From::Server => {
+            FromServer::parse(parts.head, parts.shape(), frame_bytes_max)?.map(|frame| of_server(&frame))
+        }
     })
 }
 
 fn of_client(frame: &FromClient<'_>) -> Value {
     match *frame {
         FromClient::Hello => json!({"verb": "hello"}),
-        FromClient::Send { n, count, oldest } => json!({"verb": "send", "n": n, "count": count, "oldest": oldest}),
-        FromClient::Seen { s, count, bytes } => json!({"verb": "seen", "s": s, "count": count, "bytes": bytes}),
+        FromClient::Send { n, count, oldest } => {
+            json!({"verb": "send", "n": n, "count": count, "oldest": oldest})
+        }
+        FromClient::Seen { s, count, bytes } => {
+            json!({"verb": "seen", "s": s, "count": count, "bytes": bytes})
+        }
         FromClient::Join { room } => json!({"verb": "join", "room": room.decode()}),
         FromClient::Leave { room } => json!({"verb": "leave", "room": room.decode()}),
         FromClient::Page { id, room, before, count } => {
@@ -54,7 +64,8 @@ fn of_server(frame: &FromServer<'_>) -> Value {
     match *frame {
         FromServer::Welcome => json!({"verb": "welcome"}),
         FromServer::Ack { n, credit, refused } => {
-            let refused: Vec<_> = refused.iter().map(|(refused, code)| json!([refused, code.as_str()])).collect();
+            let refused: Vec<_> =
+                refused.iter().map(|(refused, code)| json!([refused, code.as_str()])).collect();
             json!({"verb": "ack", "n": n, "credit": credit, "refused": refused})
         }
         FromServer::Push { after, upto, numbers } => {
@@ -103,10 +114,12 @@ pub fn write(from: From, fields: &Value) -> Vec<u8> {
     match (from, text("verb")) {
         (From::Client, "hello") => FromClient::Hello.write(&mut out),
         (From::Client, "send") => {
-            FromClient::Send { n: number("n"), count: count("count"), oldest: number("oldest") }.write(&mut out);
+            FromClient::Send { n: number("n"), count: count("count"), oldest: number("oldest") }
+                .write(&mut out);
         }
         (From::Client, "seen") => {
-            FromClient::Seen { s: number("s"), count: number("count"), bytes: number("bytes") }.write(&mut out);
+            FromClient::Seen { s: number("s"), count: number("count"), bytes: number("bytes") }
+                .write(&mut out);
         }
         (From::Client, "join") => FromClient::Join { room: room() }.write(&mut out),
         (From::Client, "leave") => FromClient::Leave { room: room() }.write(&mut out),
@@ -129,7 +142,9 @@ pub fn write(from: From, fields: &Value) -> Vec<u8> {
                 .as_array()
                 .into_iter()
                 .flatten()
-                .map(|pair| (pair[0].as_u64().unwrap(), Code::new(pair[1].as_str().unwrap().as_bytes()).unwrap()))
+                .map(|pair| {
+                    (pair[0].as_u64().unwrap(), Code::new(pair[1].as_str().unwrap().as_bytes()).unwrap())
+                })
                 .collect();
             let refused = Refusals::new(&refused);
             FromServer::Ack { n: number("n"), credit: number("credit"), refused }.write(&mut out);
