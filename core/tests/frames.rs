@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use everwire_core::frame::{
     Code, Form, FrameError, FromClient, FromServer, Grant, HEADER_BYTES_MAX, MESSAGE_BYTES_DEFAULT,
-    NUMBER_MAX, Numbers, Room, Shape, Wait, frame_bytes_max,
+    NUMBER_MAX, Numbers, Room, Shape, Wait, Window, frame_bytes_max,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -94,14 +94,14 @@ fn verbs() -> Vec<(From, BoxedStrategy<Value>)> {
     let denied =
         (room(), CODE).prop_map(|(room, code)| json!({"verb": "denied", "room": room, "code": code}));
     let page = (number(), interval(0, 256), select(vec!["more", "cut", "end"])).prop_filter_map(
-        "not cut to nothing",
+        "no page without end",
         |(id, (_, _, numbers), mark)| {
             let fields = json!({"verb": "page", "id": id, "mark": mark, "numbers": numbers});
-            (mark != "cut" || !numbers.is_empty()).then_some(fields)
+            (mark != "more" || !numbers.is_empty()).then_some(fields)
         },
     );
     let no_page = (number(), CODE).prop_map(|(id, code)| json!({"verb": "page", "id": id, "code": code}));
-    let goaway = (0..=600_000u32, 0..=600_000u32)
+    let goaway = (0..=600_000u32, 1_000..=600_000u32)
         .prop_map(|(leave_in, window)| json!({"verb": "goaway", "in": leave_in, "window": window}));
     let vis = any::<bool>().prop_map(|visible| json!({"verb": "vis", "visible": visible}));
     let join = room().prop_map(|room| json!({"verb": "join", "room": room}));
@@ -315,7 +315,8 @@ fn arguments_are_checked_before_they_are_written() {
     }
     assert!(Code::new(b"too-large").is_ok() && Code::new(b"").is_err() && Code::new("é".as_bytes()).is_err());
     assert!(Grant::new(b"a.b-c_d~").is_ok() && Grant::new(b"").is_err() && Grant::new(b"a b").is_err());
-    assert_eq!((Wait::from_ms(u32::MAX).ms(), Wait::from_ms(7).ms()), (600_000, 7), "[AWAY-1]");
+    assert_eq!([u32::MAX, 600_000, 7].map(|ms| Wait::from_ms(ms).ms()), [600_000, 600_000, 7], "[AWAY-1]");
+    assert_eq!([u32::MAX, 1_001, 7].map(|ms| Window::from_ms(ms).ms()), [600_000, 1_001, 1_000], "[AWAY-1]");
     assert!(FromServer::Push { after: 1, upto: 2, numbers: Numbers::new(&[1]) }.check().is_err(), "[POS-2]");
     assert_eq!(Numbers::new(&[1, 5]).count(), 2);
 }

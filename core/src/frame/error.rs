@@ -73,8 +73,8 @@ errors! {
     PushOrder = "push-order", "POS-2";
     /// Numbers of a page that do not ascend from 1.
     PageOrder = "page-order", "PAGE-8";
-    /// A page that says `cut` and holds nothing.
-    PageCutEmpty = "page-cut-empty", "PAGE-3";
+    /// A part of a page that says `more` and holds nothing: a page without end.
+    PageEmpty = "page-empty", "PAGE-8";
     /// A page asked for with none or more than [`super::PAGE_MESSAGES_MAX`] messages.
     PageCount = "page-count", "LIM-14";
     /// More messages than one frame may carry.
@@ -87,14 +87,14 @@ errors! {
     BodyMissing = "body-missing", "FRM-2";
     /// An LF where there is no body.
     BodyForbidden = "body-forbidden", "FRM-2";
-    /// The body of `goaway`, `lost` or `auth` is longer than [`super::OBJECT_BYTES_MAX`].
+    /// The body of `goaway`, `auth` or `lost` is longer than [`super::OBJECT_BYTES_MAX`] or [`super::LOST_BYTES_MAX`].
     BodyTooLong = "body-too-long", "LIM-17";
     /// A binary frame whose envelope line is empty or has no end.
     EnvelopeLine = "envelope-line", "FRM-7";
     /// A room that is not percent-encoded in the one canonical way.
     RoomSpelling = "room-spelling", "FRM-10";
-    /// A room that decodes to something that is no subject: over 128 octets, no UTF-8, or with control characters.
-    Subject = "subject", "FRM-11";
+    /// A room longer than [`super::ROOM_BYTES_MAX`].
+    RoomTooLong = "room-too-long", "FRM-11";
 }
 
 impl FrameError {

@@ -1,7 +1,10 @@
 //! The arguments of header lines that are more than one number.
 
 use super::error::FrameError;
-use super::{CODE_BYTES_MAX, GRANT_BYTES_MAX, NUMBER_MAX, SUBJECT_BYTES_MAX, WAIT_MS_MAX};
+use super::{
+    CODE_BYTES_MAX, GRANT_BYTES_MAX, NUMBER_MAX, ROOM_BYTES_MAX, SUBJECT_BYTES_MAX, WAIT_MS_MAX,
+    WINDOW_MS_MIN,
+};
 
 pub(super) fn number(field: &[u8]) -> Result<u64, FrameError> {
     if !field.iter().all(u8::is_ascii_digit) || field.is_empty() || (field[0] == b'0' && field.len() > 1) {
@@ -23,46 +26,29 @@ fn text(field: &[u8]) -> &str {
 }
 
 /// A subject as it stands in header lines: percent-encoded in the one canonical way, so that equal subjects are equal
-/// strings. [FRM-10]
+/// strings. A peer may have encoded something that is no subject. [FRM-10] [FRM-11]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Room<'a>(&'a str);
 
 impl<'a> Room<'a> {
     /// Takes what [`Room::encode`] has made, or a peer.
     pub fn new(encoded: &'a [u8]) -> Result<Self, FrameError> {
-        let mut subject = [0; SUBJECT_BYTES_MAX];
-        let mut bytes = 0;
+        if encoded.len() > ROOM_BYTES_MAX {
+            return Err(FrameError::RoomTooLong);
+        }
         let mut rest = encoded;
         while let [first, more @ ..] = rest {
-            let octet = if is_unreserved(*first) {
-                rest = more;
-                *first
-            } else {
-                let [b'%', high, low, more @ ..] = rest else { return Err(FrameError::RoomSpelling) };
-                let (Some(high), Some(low)) = (nibble(*high), nibble(*low)) else {
-                    return Err(FrameError::RoomSpelling);
-                };
-                rest = more;
-                let octet = high << 4 | low;
-                if is_unreserved(octet) {
-                    return Err(FrameError::RoomSpelling);
+            rest = match more {
+                _ if is_unreserved(*first) => more,
+                [high, low, more @ ..]
+                    if *first == b'%' && matches!(octet(*high, *low), Some(o) if !is_unreserved(o)) =>
+                {
+                    more
                 }
-                octet
+                _ => return Err(FrameError::RoomSpelling),
             };
-            // The line is read to its end all the same: a spelling is wrong however long it is.
-            if let Some(place) = subject.get_mut(bytes) {
-                *place = octet;
-            }
-            bytes += 1;
         }
-        if bytes == 0 {
-            return Err(FrameError::RoomSpelling);
-        }
-        let subject = subject.get(..bytes).ok_or(FrameError::Subject)?;
-        match core::str::from_utf8(subject) {
-            Ok(subject) if is_subject(subject) => Ok(Self(text(encoded))),
-            _ => Err(FrameError::Subject),
-        }
+        if encoded.is_empty() { Err(FrameError::RoomSpelling) } else { Ok(Self(text(encoded))) }
     }
 
     /// Encodes a subject; `None` if it is none. [FRM-11]
@@ -89,26 +75,24 @@ impl<'a> Room<'a> {
         self.0
     }
 
-    /// The subject itself.
-    pub fn decode(self) -> String {
+    /// The subject itself. `None` if it is none: a node answers that with the code `malformed`. [FRM-11]
+    pub fn subject(self) -> Option<String> {
         let mut subject = Vec::with_capacity(self.0.len());
         let mut octets = self.0.bytes();
-        while let Some(octet) = octets.next() {
-            subject.push(match octet {
-                b'%' => match (octets.next().and_then(nibble), octets.next().and_then(nibble)) {
-                    (Some(high), Some(low)) => high << 4 | low,
-                    _ => break,
-                },
-                octet => octet,
-            });
+        while let Some(first) = octets.next() {
+            subject.push(if first == b'%' { octet(octets.next()?, octets.next()?)? } else { first });
         }
-        String::from_utf8(subject).unwrap_or_default()
+        String::from_utf8(subject).ok().filter(|subject| is_subject(subject))
     }
 }
 
 fn is_subject(subject: &str) -> bool {
     // `char::is_control` is the general category Cc: U+0000–U+001F and U+007F–U+009F.
     (1..=SUBJECT_BYTES_MAX).contains(&subject.len()) && !subject.chars().any(char::is_control)
+}
+
+fn octet(high: u8, low: u8) -> Option<u8> {
+    Some(nibble(high)? << 4 | nibble(low)?)
 }
 
 const fn nibble(octet: u8) -> Option<u8> {
@@ -162,19 +146,35 @@ impl<'a> Grant<'a> {
     }
 }
 
-/// A wait that a `goaway` asks for. It only advises, so a long one is cut and no error. [NUM-4] [AWAY-1]
+/// The time that a `goaway` leaves. It only advises, so one out of range is moved into it and no error. [NUM-4] [AWAY-1]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait(pub(super) u64);
 
 impl Wait {
-    /// A wait of so many milliseconds, [`WAIT_MS_MAX`] at most.
+    /// So many milliseconds, [`WAIT_MS_MAX`] at most.
     pub fn from_ms(ms: u32) -> Self {
         Self(u64::from(ms.min(WAIT_MS_MAX)))
     }
 
-    /// The milliseconds to wait, whatever the peer wrote.
+    /// The milliseconds to go by, whatever the peer wrote.
     pub fn ms(self) -> u32 {
         u32::try_from(self.0).map_or(WAIT_MS_MAX, |ms| ms.min(WAIT_MS_MAX))
+    }
+}
+
+/// The time over which a `goaway` spreads the clients. It only advises, as [`Wait`]. [NUM-4] [AWAY-1]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window(pub(super) u64);
+
+impl Window {
+    /// So many milliseconds, [`WINDOW_MS_MIN`] at least and [`WAIT_MS_MAX`] at most.
+    pub fn from_ms(ms: u32) -> Self {
+        Self(u64::from(ms.clamp(WINDOW_MS_MIN, WAIT_MS_MAX)))
+    }
+
+    /// The milliseconds to go by, whatever the peer wrote.
+    pub fn ms(self) -> u32 {
+        Wait(self.0).ms().max(WINDOW_MS_MIN)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The verbs of each direction with their arguments, and what a single frame can be checked for.
 
 use super::error::FrameError;
-use super::field::{Code, Grant, Numbers, PageMark, Refusals, Room, Wait};
+use super::field::{Code, Grant, Numbers, PageMark, Refusals, Room, Wait, Window};
 use super::{
-    BATCH_MESSAGES_MAX, HELLO_BYTES_MAX, NUMBER_MAX, OBJECT_BYTES_MAX, PAGE_MESSAGES_MAX, REFUSALS_MAX,
-    WELCOME_BYTES_MAX,
+    BATCH_MESSAGES_MAX, HELLO_BYTES_MAX, LOST_BYTES_MAX, NUMBER_MAX, OBJECT_BYTES_MAX, PAGE_MESSAGES_MAX,
+    REFUSALS_MAX, WELCOME_BYTES_MAX,
 };
 
 /// What a header line promises to follow it.
@@ -189,7 +189,7 @@ pub enum FromServer<'a> {
         /// The link is served so much longer.
         leave_in: Wait,
         /// The dials are to be spread over so much time.
-        window: Wait,
+        window: Window,
     },
     /// `lost`: what is gone.
     Lost,
@@ -236,7 +236,8 @@ impl FromServer<'_> {
     pub fn payload(&self) -> Payload {
         match self {
             Self::Welcome => Payload::Object { bytes_max: WELCOME_BYTES_MAX },
-            Self::Auth | Self::Goaway { .. } | Self::Lost => Payload::Object { bytes_max: OBJECT_BYTES_MAX },
+            Self::Auth | Self::Goaway { .. } => Payload::Object { bytes_max: OBJECT_BYTES_MAX },
+            Self::Lost => Payload::Object { bytes_max: LOST_BYTES_MAX },
             Self::Push { numbers, .. } | Self::Page { numbers, .. } => Payload::Messages(numbers.count()),
             Self::Reply { .. } => Payload::Messages(1),
             Self::Cast => Payload::Casts,
@@ -263,7 +264,7 @@ impl FromServer<'_> {
             },
             Self::Advance { after, upto } if after > upto => Err(FrameError::PushOrder),
             Self::Page { mark, numbers, .. } => match numbers.count() {
-                0 if mark == PageMark::Cut => Err(FrameError::PageCutEmpty),
+                0 if mark == PageMark::More => Err(FrameError::PageEmpty),
                 0..=PAGE_MESSAGES_MAX => ascending(0, NUMBER_MAX, numbers.iter(), FrameError::PageOrder),
                 _ => Err(FrameError::TooManyMessages),
             },

@@ -16,7 +16,7 @@ mod parse;
 mod write;
 
 pub use error::{End, FrameError};
-pub use field::{Code, Grant, Numbers, PageMark, Refusals, Room, Wait};
+pub use field::{Code, Grant, Numbers, PageMark, Refusals, Room, Wait, Window};
 pub use header::{FromClient, FromServer, Payload};
 pub use parse::{Body, Form, Frame, Shape, split};
 
@@ -36,22 +36,28 @@ pub const BATCH_BYTES_MAX: u64 = 65_536;
 pub const BATCH_MESSAGES_MAX: usize = 1024;
 /// Messages in one `page` frame, and messages asked for in one page. [LIM-5] [LIM-14]
 pub const PAGE_MESSAGES_MAX: usize = 256;
-/// Octets of a `hello` frame: what a stranger may make a node hold. [LIM-6]
-pub const HELLO_BYTES_MAX: u64 = 131_072;
+/// Octets of a `hello` frame: what a stranger may make a node hold, and as much as its table allows. [LIM-6]
+pub const HELLO_BYTES_MAX: u64 = 262_144;
 /// Octets of a `welcome` frame: 257 rooms with grants and 256 refusals fit twice. [LIM-7]
 pub const WELCOME_BYTES_MAX: u64 = 262_144;
 /// Refused numbers in one `ack`, as many as an engine keeps. [LIM-10] [ACK-4]
 pub const REFUSALS_MAX: usize = 256;
-/// Octets of the body of `goaway`, `lost` and `auth`. [LIM-17]
+/// Octets of the body of `goaway` and `auth`. [LIM-17]
 pub const OBJECT_BYTES_MAX: u64 = 65_536;
+/// Octets of the body of `lost`: 257 subjects of 128 octets, escaped. [LIM-17]
+pub const LOST_BYTES_MAX: u64 = 131_072;
 /// Octets of a subject, before percent-encoding. [FRM-11]
 pub const SUBJECT_BYTES_MAX: usize = 128;
+/// Octets of a room in a header line: a subject with every octet encoded. A longer one could not be echoed in `denied`.
+pub const ROOM_BYTES_MAX: usize = 3 * SUBJECT_BYTES_MAX;
 /// Octets of a code. The grammar's rule `code`.
 pub const CODE_BYTES_MAX: usize = 32;
 /// Octets of a grant. The grammar's rule `grant`.
 pub const GRANT_BYTES_MAX: usize = 128;
-/// The longest wait of a `goaway`, in milliseconds; a longer one is cut to it. [AWAY-1]
+/// The longest time that a `goaway` can ask for, in milliseconds; a longer one is cut to it. [AWAY-1]
 pub const WAIT_MS_MAX: u32 = 600_000;
+/// The shortest window of a `goaway`, in milliseconds: with a shorter one everybody would be back at once. [AWAY-1]
+pub const WINDOW_MS_MIN: u32 = 1_000;
 
 /// Octets of a frame where messages may have `message_bytes_max`. `hello` and `welcome` have limits of their own. [LIM-3]
 pub const fn frame_bytes_max(message_bytes_max: u64) -> u64 {

@@ -1,7 +1,7 @@
 //! Octets to frames.
 
 use super::error::FrameError;
-use super::field::{Code, Grant, Numbers, PageMark, Refusals, Room, Wait, arguments, number};
+use super::field::{Code, Grant, Numbers, PageMark, Refusals, Room, Wait, Window, arguments, number};
 use super::header::{FromClient, FromServer, Payload};
 use super::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, HEADER_BYTES_MAX, HELLO_BYTES_MAX, WELCOME_BYTES_MAX};
 
@@ -172,7 +172,7 @@ impl<'a> FromServer<'a> {
             b"pong" => Self::Pong { x: args.number()? },
             b"more" => Self::More { bytes: args.number()? },
             b"auth" => Self::Auth,
-            b"goaway" => Self::Goaway { leave_in: Wait(args.number()?), window: Wait(args.number()?) },
+            b"goaway" => Self::Goaway { leave_in: Wait(args.number()?), window: Window(args.number()?) },
             b"lost" => Self::Lost,
             b"hello" | b"send" | b"seen" | b"join" | b"leave" | b"vis" | b"bye" => {
                 return Err(FrameError::WrongDirection);

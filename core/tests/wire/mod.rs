@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use everwire_core::frame::{
     Code, Form, FrameError, FromClient, FromServer, Grant, Numbers, PageMark, Refusals,
 };
-use everwire_core::frame::{Room, Wait, split};
+use everwire_core::frame::{Room, Wait, Window, split};
 use serde_json::{Value, json};
 
 /// Which end wrote a frame.
@@ -35,6 +35,11 @@ pub fn read(from: From, form: Form, frame: &[u8], frame_bytes_max: u64) -> Resul
     })
 }
 
+/// The subject, or what stands in the line if that is none.
+fn subject(room: Room<'_>) -> Value {
+    room.subject().map_or_else(|| json!({"malformed": room.as_str()}), Value::from)
+}
+
 fn of_client(frame: &FromClient<'_>) -> Value {
     match *frame {
         FromClient::Hello => json!({"verb": "hello"}),
@@ -44,10 +49,10 @@ fn of_client(frame: &FromClient<'_>) -> Value {
         FromClient::Seen { s, count, bytes } => {
             json!({"verb": "seen", "s": s, "count": count, "bytes": bytes})
         }
-        FromClient::Join { room } => json!({"verb": "join", "room": room.decode()}),
-        FromClient::Leave { room } => json!({"verb": "leave", "room": room.decode()}),
+        FromClient::Join { room } => json!({"verb": "join", "room": subject(room)}),
+        FromClient::Leave { room } => json!({"verb": "leave", "room": subject(room)}),
         FromClient::Page { id, room, before, count } => {
-            json!({"verb": "page", "id": id, "room": room.decode(), "before": before, "count": count})
+            json!({"verb": "page", "id": id, "room": subject(room), "before": before, "count": count})
         }
         FromClient::Cast => json!({"verb": "cast"}),
         FromClient::Ping { x } => json!({"verb": "ping", "x": x}),
@@ -73,13 +78,13 @@ fn of_server(frame: &FromServer<'_>) -> Value {
         }
         FromServer::Advance { after, upto } => json!({"verb": "advance", "after": after, "upto": upto}),
         FromServer::Joined { room, from, grant: None } => {
-            json!({"verb": "joined", "room": room.decode(), "from": from})
+            json!({"verb": "joined", "room": subject(room), "from": from})
         }
         FromServer::Joined { room, from, grant: Some(grant) } => {
-            json!({"verb": "joined", "room": room.decode(), "from": from, "grant": grant.as_str()})
+            json!({"verb": "joined", "room": subject(room), "from": from, "grant": grant.as_str()})
         }
         FromServer::Denied { room, code } => {
-            json!({"verb": "denied", "room": room.decode(), "code": code.as_str()})
+            json!({"verb": "denied", "room": subject(room), "code": code.as_str()})
         }
         FromServer::Page { id, mark, numbers } => {
             json!({"verb": "page", "id": id, "mark": mark.as_str(), "numbers": list(numbers)})
@@ -103,10 +108,13 @@ pub fn write(from: From, fields: &Value) -> Vec<u8> {
     let number = |name: &str| fields[name].as_u64().unwrap_or_else(|| panic!("{name} of {fields}"));
     let count = |name: &str| u16::try_from(number(name)).unwrap();
     let text = |name: &str| fields[name].as_str().unwrap_or_else(|| panic!("{name} of {fields}"));
-    let encoded = fields["room"].as_str().map(|room| Room::encode(room).unwrap()).unwrap_or_default();
+    let encoded = match &fields["room"] {
+        Value::String(room) => Room::encode(room).unwrap(),
+        room => room["malformed"].as_str().unwrap_or_default().to_owned(),
+    };
     let room = || Room::new(encoded.as_bytes()).unwrap();
     let code = || Code::new(text("code").as_bytes()).unwrap();
-    let wait = |name: &str| Wait::from_ms(u32::try_from(number(name)).unwrap());
+    let ms = |name: &str| u32::try_from(number(name)).unwrap();
     let list: Vec<u64> =
         fields["numbers"].as_array().into_iter().flatten().map(|number| number.as_u64().unwrap()).collect();
     let numbers = Numbers::new(&list);
@@ -177,7 +185,8 @@ pub fn write(from: From, fields: &Value) -> Vec<u8> {
         (From::Server, "more") => FromServer::More { bytes: number("bytes") }.write(&mut out),
         (From::Server, "auth") => FromServer::Auth.write(&mut out),
         (From::Server, "goaway") => {
-            FromServer::Goaway { leave_in: wait("in"), window: wait("window") }.write(&mut out);
+            FromServer::Goaway { leave_in: Wait::from_ms(ms("in")), window: Window::from_ms(ms("window")) }
+                .write(&mut out);
         }
         (From::Server, "lost") => FromServer::Lost.write(&mut out),
         (_, verb) => panic!("no verb {verb} here"),
