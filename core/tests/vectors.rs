@@ -209,21 +209,24 @@ fn the_hex_dumps_of_the_document() {
     }
     let [big, small] = dumps.as_slice() else { panic!("{} dumps", dumps.len()) };
     let most = frame_bytes_max(MESSAGE_BYTES_DEFAULT);
+    let stated = |before: &str| -> usize {
+        let number = text.split_once(before).unwrap_or_else(|| panic!("no {before:?}")).1;
+        number.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+    };
     let parts = split(Form::Binary, big).unwrap();
     let Body::Binary { envelope, content } = parts.body else { panic!() };
-    assert_eq!(parts.head, b"send 3 1 3");
     let length = envelope.len() + 1 + 20_000;
-    assert_eq!((length, parts.head.len() + 1 + length), (20_072, 20_083));
+    assert_eq!(length, stated("The message has length "));
+    assert_eq!(parts.head.len() + 1 + length, stated("one binary frame of "));
     assert!(content.starts_with(b"\x89PNG\r\n\x1a\n"));
-    assert!(wire::read(From::Client, Form::Binary, big, most).is_ok());
+    let fields = wire::read(From::Client, Form::Binary, big, most).unwrap().unwrap();
+    assert_eq!((&fields["verb"], &fields["count"]), (&json!("send"), &json!(1)));
 
-    assert_eq!(
-        wire::read(From::Server, Form::Binary, small, most),
-        Ok(Some(json!({"verb": "push", "after": 0, "upto": 4, "numbers": [4]})))
-    );
+    let fields = wire::read(From::Server, Form::Binary, small, most).unwrap().unwrap();
+    assert_eq!((&fields["verb"], fields["numbers"].as_array().map(Vec::len)), (&json!("push"), Some(1)));
     let parts = split(Form::Binary, small).unwrap();
-    assert_eq!(parts.body, Body::Binary { envelope: br#"{"id":"c2","type":"file"}"#, content: &[1, 2, 3] });
-    assert_eq!(parts.shape().body_bytes, Some(29), "what it counts in `seen`");
+    assert!(matches!(parts.body, Body::Binary { content: [1, 2, 3], .. }));
+    assert_eq!(parts.shape().body_bytes, Some(stated("It counts ") as u64), "octets in `seen`");
 }
 
 /// A frame as one readable line.
