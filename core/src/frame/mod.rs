@@ -59,7 +59,8 @@ pub const WAIT_MS_MAX: u32 = 600_000;
 /// The shortest window of a `goaway`, in milliseconds: with a shorter one everybody would be back at once. [AWAY-1]
 pub const WINDOW_MS_MIN: u32 = 1_000;
 
-/// Octets of a frame where messages may have `message_bytes_max`. `hello` and `welcome` have limits of their own. [LIM-3]
+/// Octets of a frame where messages may have `message_bytes_max`. `hello`, `welcome` and `lost`
+/// have limits of their own. [LIM-3]
 pub const fn frame_bytes_max(message_bytes_max: u64) -> u64 {
     let content = if message_bytes_max > BATCH_BYTES_MAX { message_bytes_max } else { BATCH_BYTES_MAX };
     content.saturating_add(HEADER_BYTES_MAX as u64)

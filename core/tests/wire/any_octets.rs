@@ -23,10 +23,7 @@ pub fn form_and_frame(input: &[u8]) -> Option<(Form, &[u8])> {
 /// octet, is bounded, and passes the checks of the writer. [FRM-1] [NUM-1] [SEC-12]
 pub fn any_frame(form: Form, frame: &[u8]) -> [Fate; 2] {
     let most = frame_bytes_max(MESSAGE_BYTES_DEFAULT);
-    let parts = match split(form, frame) {
-        Ok(parts) => parts,
-        Err(error) => return [failed(error, End::Node), failed(error, End::Client)],
-    };
+    let parts = split(form, frame);
     assert_eq!(joined(&parts), frame, "the parts are the whole");
     let shape = parts.shape();
     let node = match FromClient::parse(parts.head, shape, most) {
