@@ -220,6 +220,10 @@ impl<P: Payload> Log<P> {
     /// discarded, since that raises the least what all the forgotten have to answer.
     fn rest(&mut self, subject: Subject) {
         let Some(lane) = self.lanes.get(&subject) else { return };
+        if lane.trimmed <= self.forgotten {
+            self.lanes.remove(&subject);
+            return;
+        }
         self.idle.insert((lane.trimmed, subject));
         while self.idle.len() > self.bounds.subjects_idle_max {
             let Some((trimmed, subject)) = self.idle.pop_first() else { return };
