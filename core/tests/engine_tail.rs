@@ -16,7 +16,7 @@ fn each_look_goes_on_where_the_last_one_ended() {
     bench.fill(&["b"]);
     bench.fill(&["b", "a"]);
     assert_eq!(bench.look(&of, &mut cursor), (2, 5, vec![5], vec![]), "two wake-ups may be one");
-    assert_eq!(cursor.position(), 5);
+    assert_eq!(cursor.position, 5);
 }
 
 /// [ENG-27] A limit splits an interval and leaves no hole.
@@ -48,7 +48,7 @@ fn another_node_goes_on_from_a_position() {
     bench.fill(&["a"]);
     bench.look(&of, &mut first);
     bench.fill(&["a", "a"]);
-    let mut second = Cursor::after(first.position());
+    let mut second = Cursor::after(first.position);
     assert_eq!(bench.look(&of, &mut second).2, [2, 3]);
     assert_eq!(bench.look(&of, &mut first).2, [2, 3], "and takes nothing from the first");
 }
@@ -78,12 +78,12 @@ fn a_tail_that_was_overtaken_says_so_until_it_is_moved() {
     bench.fill(&["a", "b", "b"]);
     for _ in 0..2 {
         assert_eq!(bench.tail(&of, &mut cursor), Tailed::Trimmed(vec!["a".into()]));
-        assert_eq!(cursor.position(), 1);
+        assert_eq!(cursor.position, 1);
     }
     let begun_anew = filter(&[("a", 4), ("b", 0)]);
     assert_eq!(bench.look(&begun_anew, &mut cursor), (1, 4, vec![3, 4], vec![7]), "b goes on untouched");
     let mut moved = Cursor::after(0);
-    moved.move_to(3);
+    moved.position = 3;
     assert_eq!(bench.look(&of, &mut moved), (3, 4, vec![4], vec![]));
 }
 
@@ -145,7 +145,7 @@ fn a_tail_ends_with_its_log_epoch() {
     bench.engine.restart("e2".into());
     let (epoch, now) = (bench.epoch.clone(), bench.now);
     let answer = bench.engine.tail(&epoch, &of, &mut cursor, UNLIMITED, now);
-    assert_eq!((answer, cursor.position()), (Err(Failure::EpochChanged), 0));
+    assert_eq!((answer, cursor.position), (Err(Failure::EpochChanged), 0));
     bench.epoch = "e2".into();
     assert_eq!(bench.look(&of, &mut cursor), (0, 0, vec![], vec![]));
     bench.publish("a", 2);

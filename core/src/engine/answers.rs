@@ -205,24 +205,15 @@ pub struct Limit {
 /// again costs nothing, and any node goes on where another left off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    pub(super) position: u64,
-    /// The casts up to this one have been handed out or were before its time; none before the first look.
-    pub(super) cast: Option<u64>,
+    /// Where the next interval begins. A node may set it elsewhere without missing a cast.
+    pub position: u64,
+    /// The engine's own note of which casts have been handed out; none before the first look.
+    pub cast: Option<u64>,
 }
 
 impl Cursor {
     /// A tail that begins after this position. Casts are handed out from the first look on.
     pub fn after(position: u64) -> Self {
         Self { position, cast: None }
-    }
-
-    /// Where the next interval begins.
-    pub fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// Goes on elsewhere, without missing a cast.
-    pub fn move_to(&mut self, position: u64) {
-        self.position = position;
     }
 }
