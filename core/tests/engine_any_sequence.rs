@@ -209,12 +209,15 @@ impl Run {
             cursor: Cursor::after(0),
             casts_seen: None,
         };
+        let now = Instant::default() + secs(1000);
+        let mut engine = Memory::new(config, epoch.clone());
+        engine.handle_timeout(now);
         Self {
-            engine: Memory::new(config, epoch.clone()),
+            engine,
             model: Model::new(config, epoch),
             said: Said::default(),
             tails: (0..TAILS as u8).map(tail).collect(),
-            now: Instant::default() + secs(1000),
+            now,
             posted: 0,
             epochs: 0,
             old_epoch: "none".into(),
