@@ -94,9 +94,10 @@ pub(crate) struct Liveness {
     excused: bool,
     pipe: Pipe,
     rhythm: Rhythm,
-    /// Only what was written later tells the round trip when it comes back: what was written before stood in a queue,
-    /// or was on its way together with one that has told it.
-    clear_since: Instant,
+    /// When so much was last under way that it may have been a queue.
+    queued_at: Instant,
+    /// When an own message that came back last told the round trip: one that was under way with it tells nothing new.
+    told_at: Instant,
     /// Answers in a row that were the first frame after the beat, and in time.
     answers: u8,
     learned: bool,
@@ -120,7 +121,8 @@ impl Liveness {
             excused: false,
             pipe: Pipe::default(),
             rhythm: Rhythm::default(),
-            clear_since: Instant::default(),
+            queued_at: Instant::default(),
+            told_at: Instant::default(),
             answers: 0,
             learned: false,
             verdicts: 0,
@@ -138,7 +140,8 @@ impl Liveness {
         self.excused = false;
         self.pipe.begin();
         self.rhythm.forget();
-        self.clear_since = now;
+        self.queued_at = now;
+        self.told_at = now;
         self.answers = 0;
     }
 
@@ -209,7 +212,7 @@ impl Liveness {
 
     fn note_queue(&mut self, now: Instant) {
         if self.pipe.unconfirmed() >= FLIGHT_MIN {
-            self.clear_since = now;
+            self.queued_at = now;
         }
     }
 
@@ -218,10 +221,15 @@ impl Liveness {
     pub(crate) fn echoed(&mut self, at: Instant, in_flight_bytes: u64, next: Option<Instant>, now: Instant) {
         self.note_queue(now);
         self.confirmed(self.pipe.written().saturating_sub(in_flight_bytes), next, now);
-        if at > self.clear_since {
+        if at > self.told_at && self.is_round_trip(at > self.queued_at, now.since(at)) {
             self.rtt.sample(now.since(at));
-            self.clear_since = now;
+            self.told_at = now;
         }
+    }
+
+    /// Behind a queue that took its time it is none.
+    fn is_round_trip(&self, unqueued: bool, span: Duration) -> bool {
+        unqueued || span <= self.rtt.deadline()
     }
 
     /// The server has read the first so many bytes of this link.
@@ -262,10 +270,9 @@ impl Liveness {
         }
         self.verdicts = 0;
         if beat.unheard && now <= beat.deadline {
-            // Behind a queue that took its time it is no round trip.
-            let round_trip = now.since(beat.at);
-            if self.pipe.unconfirmed_of(beat.bytes) < FLIGHT_MIN || round_trip <= self.rtt.deadline() {
-                self.rtt.sample(round_trip);
+            let span = now.since(beat.at);
+            if self.is_round_trip(self.pipe.unconfirmed_of(beat.bytes) < FLIGHT_MIN, span) {
+                self.rtt.sample(span);
             }
             self.answers = self.answers.saturating_add(1);
             self.learned |= self.answers >= LEARN_AFTER;
