@@ -127,7 +127,7 @@ async function injectResets({ far, proxy, said }) {
   let resetsWhileSending = 0;
   for (let k = 0; k < RESETS; k++) {
     // Each link carries a different number of messages, so that the resets do not fall on one beat.
-    const carried = 20 + ((k * 7) % 20);
+    const carried = 10 + ((k * 7) % 16);
     const ready = () => far.connections > connection && (far.onNewest >= carried || (said.happened('sent-all') && said.log.at(-1).what === 'open'));
     const wake = () => said.emit('change');
     far.on('change', wake);
