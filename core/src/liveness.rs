@@ -168,6 +168,7 @@ impl Liveness {
     }
 
     /// When something suspicious may be asked about: a question that is under way answers every suspicion.
+    #[inline(never)] // smaller: asked for in several places
     fn probe_due(&self, suspicious: Instant) -> Option<Instant> {
         let next = self.last_probe.map_or(suspicious, |last| suspicious.max(last + PROBE_EVERY));
         (self.expects() && self.beat.is_none()).then_some(next)
@@ -198,6 +199,7 @@ impl Liveness {
     }
 
     /// How long an answer may take that stands behind so many unconfirmed bytes.
+    #[inline(never)] // smaller: asked for in several places
     fn patience(&self, bytes: u64) -> Duration {
         let doubled = self.rtt.deadline().times(1 << self.doublings.min(6));
         (doubled + self.pipe.drain(bytes)).min(REPLY_MAX)
@@ -233,6 +235,7 @@ impl Liveness {
     }
 
     /// The server has read the first so many bytes of this link.
+    #[inline(never)] // smaller: asked for in several places
     pub(crate) fn confirmed(&mut self, bytes: u64, next: Option<Instant>, now: Instant) {
         self.doublings = 0;
         self.pipe.confirm(bytes, next, self.rtt.smoothed(), now);

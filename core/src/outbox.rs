@@ -172,8 +172,10 @@ impl Outbox {
     /// The how-manieth written this one is, and when, if it is in flight. Linear, and paid once: whatever stands before it is
     /// settled with it.
     pub(crate) fn position(&self, ticket: Ticket) -> Option<(u64, Instant)> {
-        let at = self.flight.iter().position(|written| written.entry.ticket == ticket)?;
-        Some((self.written - self.flight.len() as u64 + 1 + at as u64, self.flight[at].at))
+        let mut flight = self.flight.iter().zip(self.written - self.flight.len() as u64 + 1..);
+        flight
+            .find(|(written, _)| written.entry.ticket == ticket)
+            .map(|(written, number)| (number, written.at))
     }
 
     /// Takes the oldest in flight if it was written at or before `until`.

@@ -16,6 +16,8 @@ const RATE_MAX: u64 = 512_000;
 const RATE_MARGIN: u64 = 2;
 /// With less than this in flight the time tells of the round trip, not of the rate.
 pub(crate) const FLIGHT_MIN: u64 = 16 << 10;
+/// No count of bytes is taken to be higher where it is multiplied: a tebibyte, and a million times that is no overflow.
+const BYTES_MAX: u64 = 1 << 40;
 /// A flight is measured over this long, or to its end: two confirmations may be handed over in one instant because the
 /// page was busy, and tell nothing of the time between them.
 const SPAN_MIN: Duration = Duration::from_millis(250);
@@ -76,8 +78,7 @@ impl Pipe {
     fn measured(&mut self, bytes: u64, time: Duration, srtt: Duration) {
         // The round trip was measured at other times: taking it off must not make a rate out of nothing.
         let span = (time - srtt).max(time.halved(1));
-        let rate = bytes.saturating_mul(1_000_000) / span.max(SPAN_MIN).as_micros();
-        let rate = rate.clamp(RATE_MIN, RATE_MAX);
+        let rate = per(bytes, span.max(SPAN_MIN).as_micros()).clamp(RATE_MIN, RATE_MAX);
         self.rate = Some(match self.rate {
             // Too low costs time until a dead link is noticed, too high costs a healthy link: down at once, up by half.
             Some(before) if rate > before => before.midpoint(rate),
@@ -96,8 +97,13 @@ impl Pipe {
     /// How long these bytes may take.
     pub(crate) fn drain(&self, bytes: u64) -> Duration {
         let rate = self.rate.map_or(RATE_ASSUMED, |rate| rate / RATE_MARGIN);
-        Duration::from_micros(bytes.saturating_mul(1_000_000) / rate)
+        Duration::from_micros(per(bytes, rate))
     }
+}
+
+/// Millionths of a byte each: bytes per microsecond are a rate, bytes per rate are microseconds.
+fn per(bytes: u64, each: u64) -> u64 {
+    bytes.min(BYTES_MAX) * 1_000_000 / each
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ impl Rtt {
     }
 
     /// How long an answer may take: srtt + 4·rttvar, within reason.
+    #[inline(never)] // smaller: asked for in several places
     pub(crate) fn deadline(self) -> Duration {
         self.0.map_or(DEADLINE_UNKNOWN, |(smoothed, deviation)| {
             (smoothed + deviation.times(4)).max(DEADLINE_MIN)
