@@ -73,7 +73,8 @@ fn a_late_claim_of_another_identity_does_not_take_the_record() {
     let mut bench = Bench::new();
     bench.claimed(1, 5, 1, 0);
     assert_eq!(bench.claim_as(Identity::named("bob"), 1, 5, 1, 0), Claimed::Fenced);
-    assert_eq!(bench.claimed(1, 6, 1, 0), (0, vec![]), "still ann's");
+    bench.append(1, 5, 1, 1, &posts("room", 1..=1));
+    assert_eq!(bench.claimed(1, 6, 1, 1), (1, vec![]), "still ann's");
 }
 
 /// [ENG-10]
