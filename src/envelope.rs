@@ -230,6 +230,14 @@ pub(crate) fn read_text(text: &JsString) -> Option<JsValue> {
     parse(text).ok()
 }
 
+/// The kind of an exception, such as `SyntaxError`. Its message may quote what was passed: a url or a token.
+pub(crate) fn name_of(error: &JsValue) -> String {
+    match error.dyn_ref::<js_sys::Error>() {
+        Some(error) => error.name().into(),
+        None => String::from("unknown"),
+    }
+}
+
 /// What an exception says.
 pub(crate) fn describe(error: &JsValue) -> String {
     match error.dyn_ref::<js_sys::Error>() {

@@ -182,7 +182,9 @@ impl LocalHost {
         match WebSocket::new_with_str_sequence(&self.options.url, &protocols) {
             Ok(socket) => driver.dialled(link, socket, changed),
             Err(error) => {
-                self.complain(Error::Connect { message: envelope::describe(&error) });
+                // Chromium's message quotes the subprotocol, and with it the token.
+                let message = format!("the WebSocket threw: {}", envelope::name_of(&error));
+                self.complain(Error::Connect { message });
                 driver.dial_failed(link);
             }
         }
@@ -249,6 +251,11 @@ impl Host for LocalHost {
                     let answer = asked.await;
                     // The wire may be gone by now, and the dial may have been given up.
                     let Some(driver) = to.upgrade().filter(|driver| driver.wants(link)) else { return };
+                    let fault = |token: &String| driver.host().options.fault_of_token(token);
+                    let answer = answer.and_then(|token| match fault(&token) {
+                        None => Ok(token),
+                        Some(fault) => Err(String::from(fault)),
+                    });
                     match answer {
                         Ok(token) => driver.host().open(&driver, link, Some(token)),
                         Err(message) => {
