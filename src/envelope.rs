@@ -92,6 +92,13 @@ impl Envelope {
     }
 }
 
+impl PartialEq for Envelope {
+    /// The same message as it came: an envelope and its clones.
+    fn eq(&self, other: &Self) -> bool {
+        self.raw == other.raw
+    }
+}
+
 impl fmt::Debug for Envelope {
     /// Contents do not belong into logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
