@@ -85,6 +85,16 @@ pub fn connect(url: impl Into<String>) -> Builder {
     Builder { options, config: Config::default() }
 }
 
+impl Options {
+    /// What keeps a token from being offered. It is not repeated here, nor given to a browser that would.
+    pub(crate) fn fault_of_token(&self, token: &str) -> Option<&'static str> {
+        if !is_token(token) {
+            return Some("the token is no subprotocol");
+        }
+        self.protocols.iter().any(|one| one == token).then_some("the token is one of the protocols")
+    }
+}
+
 impl Builder {
     /// The subprotocols to offer.
     pub fn protocols<S: Into<String>>(mut self, protocols: impl IntoIterator<Item = S>) -> Self {
@@ -98,7 +108,8 @@ impl Builder {
         self
     }
 
-    /// Asks for a token before every dial. An error, or no answer in time, is a failed attempt.
+    /// Asks for a token before every dial. An error, no answer in time, or one that cannot be a subprotocol is a
+    /// failed attempt.
     pub fn token_with<F, E>(mut self, ask: impl Fn() -> F + 'static) -> Self
     where
         F: Future<Output = Result<String, E>> + 'static,
@@ -262,7 +273,10 @@ fn normalised(url: &str) -> Result<String, Error> {
         Some(location) => Url::new_with_base(url, &location.href()),
         None => Url::new(url),
     };
-    let parsed = parsed.map_err(|error| Error::Connect { message: envelope::describe(&error) })?;
+    let parsed = parsed.map_err(|error| Error::Connect {
+        // Some engines quote the url.
+        message: format!("the url cannot be read: {}", envelope::name_of(&error)),
+    })?;
     match parsed.protocol().as_str() {
         "ws:" | "wss:" => {}
         "http:" => parsed.set_protocol("ws:"),

@@ -92,6 +92,13 @@ impl Envelope {
     }
 }
 
+impl PartialEq for Envelope {
+    /// The same message as it came: an envelope and its clones.
+    fn eq(&self, other: &Self) -> bool {
+        self.raw == other.raw
+    }
+}
+
 impl fmt::Debug for Envelope {
     /// Contents do not belong into logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -228,6 +235,14 @@ pub(crate) fn heartbeat() -> JsString {
 /// Reads the text of a frame.
 pub(crate) fn read_text(text: &JsString) -> Option<JsValue> {
     parse(text).ok()
+}
+
+/// The kind of an exception, such as `SyntaxError`. Its message may quote what was passed: a url or a token.
+pub(crate) fn name_of(error: &JsValue) -> String {
+    match error.dyn_ref::<js_sys::Error>() {
+        Some(error) => error.name().into(),
+        None => String::from("unknown"),
+    }
 }
 
 /// What an exception says.

@@ -21,9 +21,9 @@ pub enum Error {
     Aborted,
     /// A frame came in that is no envelope. The connection is kept.
     MalformedFrame,
-    /// The token provider failed; the attempt counts as a failed dial.
+    /// The token provider failed, or its answer cannot be offered; the attempt counts as a failed dial.
     Provider {
-        /// What it said.
+        /// What it said, or what is wrong with its answer, which is not repeated.
         message: String,
     },
     /// More messages than can be followed are written and unsettled: the fate of the oldest stays in doubt.

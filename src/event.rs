@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use everwire_core::{Cause, Reason, State};
 
-use crate::Error;
+use crate::{Envelope, Error};
 
 /// What a handler of [`crate::Wire::on_event`] gets.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,14 +48,24 @@ pub enum Event {
         /// Its id.
         id: String,
     },
-    /// A message was not delivered, or nobody knows.
+    /// A message was not delivered, or nobody knows. It is told of every message that is not settled, refused ones
+    /// too, whether or not anybody waits for its [`crate::Sending`].
+    ///
+    /// A handler that sends it again at once hears of it again at once if that is refused as well: keep it for later.
+    /// When the wire has closed or was dropped, the handlers are gone: then only the future tells.
     Undelivered {
         /// Its id.
         id: String,
         /// Its type.
         kind: String,
-        /// Why.
+        /// Why. Of a message that was refused, only the nearest word: [`Reason::Closed`], or [`Reason::Overflow`]
+        /// for what the outbox did not take; `refused` is exact.
         reason: Reason,
+        /// For what [`crate::Wire::send`] refused it: [`Error::Closed`], [`Error::OutboxFull`], [`Error::TooLarge`]
+        /// or [`Error::Content`]. `None`: it had been taken.
+        refused: Option<Error>,
+        /// The message; `None` if its content could not be written as JSON.
+        message: Option<Box<Envelope>>,
     },
     /// Something went wrong that no call can report.
     Error(Error),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 
-use everwire_core::{Cause, Closed, Duration, Frame, Notice, Reason, Refusal, State, Ticket};
+use everwire_core::{Cause, Closed, Duration, Frame, Notice, Reason, State, Ticket};
 use js_sys::{Array, ArrayBuffer, JsString, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -30,12 +30,14 @@ extern "C" {
     fn send(this: &Socket, data: &JsString) -> Result<(), JsValue>;
 }
 
-/// A message that has not left.
+/// A message whose ticket has not left.
 struct Pending {
     id: String,
     kind: String,
-    /// Until it is written: a written message is never written again.
+    /// `None`: JSON cannot hold the content.
     text: Option<JsString>,
+    /// A written message is never written again; its text is kept for the event if it is lost.
+    written: bool,
     slot: Rc<Slot>,
 }
 
@@ -104,33 +106,45 @@ impl LocalHost {
         }
     }
 
-    /// Makes a message and keeps it: its id, its ticket, its length.
+    /// Makes a message and keeps it, for good or to be refused: its id, its ticket, its length.
     pub(crate) fn take<T: Serialize + ?Sized>(
         &self,
         kind: &str,
         content: &T,
         to: Option<&str>,
         slot: &Rc<Slot>,
-    ) -> Result<(String, Ticket, u32), Error> {
-        let content = envelope::content(content)?;
-        let ticket = self.free_ticket();
+    ) -> (String, Ticket, Result<u32, Error>) {
         // Each by itself unpredictable: one that comes back is taken for proof that it had arrived.
         let id: String = random().iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = self.text_for(&id, kind, content, to);
+        let ticket = self.free_ticket();
+        let made = match &text {
+            Ok(text) => u32::try_from(utf8_bytes(text)).map_err(|_| Error::TooLarge),
+            Err(error) => Err(error.clone()),
+        };
+        let (kind, slot) = (kind.to_owned(), Rc::clone(slot));
+        let pending = Pending { id: id.clone(), kind, text: text.ok(), written: false, slot };
+        self.pending.borrow_mut().insert(ticket, pending);
+        (id, ticket, made)
+    }
+
+    fn text_for<T: Serialize + ?Sized>(
+        &self,
+        id: &str,
+        kind: &str,
+        content: &T,
+        to: Option<&str>,
+    ) -> Result<JsString, Error> {
         let outgoing = Outgoing {
-            id: &id,
+            id,
             kind,
             sender: self.options.sender.as_deref(),
             receiver: to,
-            content,
+            content: envelope::content(content)?,
             timestamp: wall_ms(),
             meta: Meta::default(),
         };
-        let text = outgoing.to_text()?;
-        let bytes = u32::try_from(utf8_bytes(&text)).map_err(|_| Error::TooLarge)?;
-        let pending =
-            Pending { id: id.clone(), kind: kind.to_owned(), text: Some(text), slot: Rc::clone(slot) };
-        self.pending.borrow_mut().insert(ticket, pending);
-        Ok((id, ticket, bytes))
+        outgoing.to_text()
     }
 
     fn free_ticket(&self) -> Ticket {
@@ -144,14 +158,19 @@ impl LocalHost {
         }
     }
 
-    /// The machine did not take it.
-    pub(crate) fn refused(&self, ticket: Ticket, refusal: Refusal) {
-        let Some(pending) = self.pending.borrow_mut().remove(&ticket) else { return };
-        pending.slot.fill(Err(match refusal {
-            Refusal::Closed => Error::Closed,
-            Refusal::TooLarge => Error::TooLarge,
-            Refusal::OutboxFull => Error::OutboxFull,
-        }));
+    /// It was not taken. The event is only queued: an entry must follow.
+    pub(crate) fn refused(&self, ticket: Ticket, error: Error) {
+        let Some(pending) = self.forget(ticket) else { return };
+        pending.slot.fill(Err(error.clone()));
+        let reason = if error == Error::Closed { Reason::Closed } else { Reason::Overflow };
+        self.undelivered(pending, reason, Some(error));
+    }
+
+    fn undelivered(&self, pending: Pending, reason: Reason, refused: Option<Error>) {
+        let Pending { id, kind, text, .. } = pending;
+        let value = text.as_ref().and_then(envelope::read_text);
+        let message = value.as_ref().and_then(Envelope::of).map(Box::new);
+        self.tell(Event::Undelivered { id, kind, reason, refused, message });
     }
 
     fn forget(&self, ticket: Ticket) -> Option<Pending> {
@@ -182,7 +201,9 @@ impl LocalHost {
         match WebSocket::new_with_str_sequence(&self.options.url, &protocols) {
             Ok(socket) => driver.dialled(link, socket, changed),
             Err(error) => {
-                self.complain(Error::Connect { message: envelope::describe(&error) });
+                // Chromium's message quotes the subprotocol, and with it the token.
+                let message = format!("the WebSocket threw: {}", envelope::name_of(&error));
+                self.complain(Error::Connect { message });
                 driver.dial_failed(link);
             }
         }
@@ -249,6 +270,11 @@ impl Host for LocalHost {
                     let answer = asked.await;
                     // The wire may be gone by now, and the dial may have been given up.
                     let Some(driver) = to.upgrade().filter(|driver| driver.wants(link)) else { return };
+                    let fault = |token: &String| driver.host().options.fault_of_token(token);
+                    let answer = answer.and_then(|token| match fault(&token) {
+                        None => Ok(token),
+                        Some(fault) => Err(String::from(fault)),
+                    });
                     match answer {
                         Ok(token) => driver.host().open(&driver, link, Some(token)),
                         Err(message) => {
@@ -267,11 +293,11 @@ impl Host for LocalHost {
         }
         let mut pending = self.pending.borrow_mut();
         let Some(one) = pending.get_mut(&ticket) else { return false };
-        let Some(text) = &one.text else { return false };
+        let Some(text) = one.text.as_ref().filter(|_| !one.written) else { return false };
         if socket.unchecked_ref::<Socket>().send(text).is_err() {
             return false;
         }
-        one.text = None;
+        one.written = true;
         self.written.borrow_mut().insert(one.id.clone(), ticket);
         self.call(Call::Fill(Rc::clone(&one.slot), Ok(Receipt::written(one.id.clone()))));
         true
@@ -311,8 +337,8 @@ impl Host for LocalHost {
             // Of those that were written the sender already has a receipt.
             _ => Error::Closed,
         };
-        self.call(Call::Fill(pending.slot, Err(error)));
-        self.tell(Event::Undelivered { id: pending.id, kind: pending.kind, reason });
+        self.call(Call::Fill(Rc::clone(&pending.slot), Err(error)));
+        self.undelivered(pending, reason, None);
     }
 
     fn state(&self, state: State) {
@@ -353,6 +379,7 @@ impl Host for LocalHost {
             // A handler came in again: the loop below, further up the stack, goes on with what it has caused.
             return;
         }
+        let mut last_round = false;
         loop {
             let call = self.calls.borrow_mut().pop_front();
             match call {
@@ -360,6 +387,12 @@ impl Host for LocalHost {
                 Some(Call::Fill(slot, result)) => slot.fill(result),
                 Some(Call::Event(event)) => self.watchers.call(None, &event),
                 Some(Call::Message(envelope)) => self.handlers.call(Some(&envelope.kind), &envelope),
+                // What handlers of the last events did is told too: they may have sent something. One round, for
+                // one that sends whenever a message is refused would never be done.
+                Some(Call::End) if !last_round => {
+                    last_round = true;
+                    self.call(Call::End);
+                }
                 Some(Call::End) => {
                     self.handlers.clear();
                     self.watchers.clear();

@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use everwire_core::{CLOSE_NORMAL, State};
+use everwire_core::{CLOSE_NORMAL, Refusal, State, Ticket};
 use js_sys::JsString;
 use serde::Serialize;
 
@@ -38,7 +38,7 @@ impl Wire {
     }
 
     /// Sends a message. It is taken in this very call, in order, whether or not there is a link; the future tells
-    /// when it has been written and may be ignored.
+    /// when it has been written and may be ignored: what is not delivered is told as [`Event::Undelivered`], too.
     ///
     /// ```no_run
     /// # async fn example(wire: everwire::Wire) -> Result<(), everwire::Error> {
@@ -52,20 +52,16 @@ impl Wire {
         to: impl Into<Option<&'a str>>,
     ) -> Sending {
         let slot = Rc::new(Slot::default());
-        let (id, ticket) = match self.0.host().take(kind, content, to.into(), &slot) {
-            Err(error) => {
-                slot.fill(Err(error));
-                return Sending { id: String::new(), ticket: None, slot, wire: Weak::new() };
-            }
-            Ok((id, ticket, bytes)) => {
-                let taken = self.0.submit(ticket, bytes);
-                if let Err(refusal) = taken {
-                    self.0.host().refused(ticket, refusal);
-                }
-                (id, ticket)
-            }
-        };
-        Sending { id, ticket: Some(ticket), slot, wire: Rc::downgrade(&self.0) }
+        let host = self.0.host();
+        let (id, ticket, made) = host.take(kind, content, to.into(), &slot);
+        let taken = made.and_then(|bytes| self.0.submit(ticket, bytes).map_err(refusal_error));
+        if let Err(error) = taken {
+            host.refused(ticket, error);
+            // There is nothing to take back. It is an entry like any other, and at its end the event is told: not
+            // now if this call comes from within one, as from a token provider.
+            self.0.abort(ticket);
+        }
+        Sending { id, ticket, slot, wire: Rc::downgrade(&self.0) }
     }
 
     /// Calls a handler with every message of a type, until the subscription is dropped.
@@ -125,6 +121,14 @@ impl fmt::Debug for Wire {
     }
 }
 
+fn refusal_error(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Closed => Error::Closed,
+        Refusal::TooLarge => Error::TooLarge,
+        Refusal::OutboxFull => Error::OutboxFull,
+    }
+}
+
 /// How far a message provably got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -156,21 +160,20 @@ pub enum Level {
 #[must_use = "or say `drop`: the message is on its way all the same"]
 pub struct Sending {
     id: String,
-    ticket: Option<everwire_core::Ticket>,
+    ticket: Ticket,
     slot: Rc<Slot>,
     wire: Weak<Driver<LocalHost>>,
 }
 
 impl Sending {
-    /// The id of the message; empty if it could not be made.
+    /// The id of the message.
     pub fn id(&self) -> &str {
         &self.id
     }
 
     /// Takes the message back. True if it had not been written: it never will be.
     pub fn abort(&self) -> bool {
-        let Some((ticket, wire)) = self.ticket.zip(self.wire.upgrade()) else { return false };
-        wire.abort(ticket)
+        self.wire.upgrade().is_some_and(|wire| wire.abort(self.ticket))
     }
 }
 
