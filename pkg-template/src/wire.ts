@@ -52,6 +52,10 @@ export class Wire extends EventTarget {
   #handlers = new Map<string, Handler[]>();
   /** The events that anyone ever listened to: nothing is made for nobody. */
   #heard = new Set<string>();
+  /** What the platform is given in place of each listener, so that who has had an event is known, not guessed. */
+  #stands = new WeakMap<object, (event: Event) => void>();
+  /** A listener has been called since the last event was made. */
+  #got = false;
   /** The application called `close()`. */
   #left = false;
   /** The last `close` event is out or queued. */
@@ -106,7 +110,13 @@ export class Wire extends EventTarget {
 
   override addEventListener(...args: Parameters<EventTarget['addEventListener']>): void {
     this.#heard.add(args[0]);
+    args[1] = this.#standIn(args[1]);
     super.addEventListener(...args);
+  }
+
+  override removeEventListener(...args: Parameters<EventTarget['removeEventListener']>): void {
+    args[1] = this.#standIn(args[1]);
+    super.removeEventListener(...args);
   }
 
   send(type: string, content: unknown, options: SendOptions = {}): Promise<Receipt> {
@@ -254,10 +264,7 @@ export class Wire extends EventTarget {
   #deliver(message: Envelope): void {
     // Whoever closed at once, in a handler of the same batch perhaps, wants no more.
     if (this.#left && this.#state === CLOSED) return;
-    const failed = (error: unknown) => {
-      if (!this.#heard.has('error')) report(error);
-      this.#error('handler', new EverwireError('handler', undefined, error));
-    };
+    const failed = (error: unknown) => this.#error('handler', new EverwireError('handler', undefined, error), () => report(error));
     for (const handler of this.#handlers.get(message.type) ?? []) {
       try {
         const result = handler.fn?.(message);
@@ -266,6 +273,21 @@ export class Wire extends EventTarget {
         failed(error);
       }
     }
+  }
+
+  /** Always the same one: adding twice and removing stay the platform's business. */
+  #standIn(listener: any): any {
+    if (!listener) return listener;
+    let standIn = this.#stands.get(listener);
+    if (!standIn) {
+      standIn = (event) => {
+        this.#got = true;
+        return typeof listener === 'function' ? listener.call(this, event) : listener.handleEvent(event);
+      };
+      // Node removes for a `signal` by calling us with what it was given.
+      this.#stands.set(listener, standIn).set(standIn, standIn);
+    }
+    return standIn;
   }
 
   #nextTicket(): number {
@@ -346,19 +368,20 @@ export class Wire extends EventTarget {
     if (this.#over) return;
     this.#over = true;
     const error = new EverwireError('core-died', undefined, cause);
-    this.#queue(() => this.#heard.has('error') || report(error));
-    this.#error('core-died', error);
+    this.#error('core-died', error, () => report(error));
     this.#emit('close', () => ({ code: 1006, reason: '', wasClean: false, cause: 'core-died' as const, willRetry: false, retryIn: null }));
   };
 
-  #error(code: ErrorCode, error: EverwireError = new EverwireError(code)): void {
-    this.#emit('error', () => ({ error }));
+  #error(code: ErrorCode, error: EverwireError = new EverwireError(code), missed?: () => void): void {
+    this.#emit('error', () => ({ error }), missed);
   }
 
-  /** Queues an event; it is made only if someone has ever listened. */
-  #emit<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>): void {
+  /** Queues an event; it is made only if someone has ever listened. `missed` runs if nobody got it. */
+  #emit<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>, missed = noop): void {
     this.#queue(() => {
+      this.#got = false;
       if (this.#heard.has(name)) this.dispatchEvent(Object.assign(new Event(name), fields()));
+      if (!this.#got) missed();
     });
   }
 
