@@ -378,8 +378,8 @@ export interface Wire<Messages extends object = AnyMessages> extends EventTarget
   close(options?: CloseOptions): Promise<void>;
 
   /**
-   * Dials now: instead of the scheduled attempt, or in place of the present connection. It changes the state: called in
-   * every `statechange` listener, it loops.
+   * Dials now: instead of the scheduled attempt, or in place of the present connection. It changes the state: called on
+   * every `statechange`, it loops.
    */
   reconnect(): void;
 
