@@ -14,6 +14,9 @@ const SILENT_LINK_LIFE_MS = 60_000;
 /** Stands for "everybody in the room" where a user's name is expected. */
 const EVERYBODY = '*';
 
+/** The actions after which new links are refused for a while. */
+const REFUSALS = ['refuse', 'restart'];
+
 const NAME = /^[\w-]{1,64}$/;
 
 export class Chat {
@@ -35,6 +38,7 @@ export class Chat {
     if (room.refused.has(user)) return answer(socket, 503);
 
     this.#sockets.handleUpgrade(request, socket, head, (client) => this.#welcome(room, { client, socket, user, silent: false }));
+    this.#sweep(room); // `ws` has refused a handshake that is none, and called nobody
   }
 
   /**
@@ -42,9 +46,10 @@ export class Chat {
    * unknown action.
    */
   control(action, { room: name, user = EVERYBODY, seconds = 1 }) {
-    const room = this.#room(name);
-    if (!room) return 0;
-    const links = [...room.links].filter((link) => !link.silent && (user === EVERYBODY || link.user === user));
+    // Only a refusal outlasts the call: a room that is not there yet is made for nothing else.
+    const room = REFUSALS.includes(action) ? this.#room(name) : this.#rooms.get(name);
+    if (!room && REFUSALS.includes(action)) return 0;
+    const links = [...(room?.links ?? [])].filter((link) => !link.silent && (user === EVERYBODY || link.user === user));
     switch (action) {
       case 'kill':
         for (const { socket } of links) socket.resetAndDestroy();

@@ -32,7 +32,7 @@ export function check(options: Options = {}): Settings {
   typed('token', token, 'string', 'function');
   typed('binary', binary, 'boolean');
   if (typeof protocols !== 'function' && !Array.isArray(protocols)) typed('protocols', protocols, 'string', 'array', 'function');
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function') fail('signal', 'an AbortSignal', signal);
+  if (signal !== undefined) checkSignal(signal);
   if (typeof WebSocket !== 'function') {
     throw connectError('there is no WebSocket here; pass a constructor as option WebSocket');
   }
@@ -72,6 +72,11 @@ export function check(options: Options = {}): Settings {
 
 export function timeout(name: string, value: unknown, fallback: number): number {
   return within(name, value, fallback, 0, 60_000);
+}
+
+export function checkSignal(signal: any): void {
+  // Both: whoever listens takes the listener away again, and by then it is too late for an error.
+  if (typeof (signal?.addEventListener && signal.removeEventListener) !== 'function') fail('signal', 'an AbortSignal', signal);
 }
 
 /** The value itself is shown only if it is a number: a string may be a token in the wrong place. */

@@ -7,7 +7,7 @@ import { targetSource } from './dial.ts';
 import { compose, decodeOwn, encode, type Frame, heartbeatFrame, type Ids, idSource, inspect } from './envelope.ts';
 import { EverwireError, report } from './errors.ts';
 import { acquire, type Instance } from './instance.ts';
-import { check, fail, type Settings, timeout } from './options.ts';
+import { check, checkSignal, fail, type Settings, timeout } from './options.ts';
 
 /** A message on its way. The frame is all that is kept of the content: whoever needs it parses it again. */
 interface Kept {
@@ -52,6 +52,10 @@ export class Wire extends EventTarget {
   #handlers = new Map<string, Handler[]>();
   /** The events that anyone ever listened to: nothing is made for nobody. */
   #heard = new Set<string>();
+  /** What the platform is given in place of each listener, so that who has had an event is known, not guessed. */
+  #stands = new WeakMap<object, (event: Event) => void>();
+  /** A listener has been called since the last event was made. */
+  #got = false;
   /** The application called `close()`. */
   #left = false;
   /** The last `close` event is out or queued. */
@@ -104,14 +108,19 @@ export class Wire extends EventTarget {
     };
   }
 
-  override addEventListener(...args: Parameters<EventTarget['addEventListener']>): void {
-    this.#heard.add(args[0]);
-    super.addEventListener(...args);
+  override addEventListener(type: string, listener: any, options?: boolean | AddEventListenerOptions): void {
+    this.#heard.add(type);
+    super.addEventListener(type, this.#standIn(listener), options);
   }
 
-  send(type: string, content: unknown, options: SendOptions = {}): Promise<Receipt> {
+  override removeEventListener(type: string, listener: any, options?: boolean | EventListenerOptions): void {
+    super.removeEventListener(type, this.#standIn(listener), options);
+  }
+
+  send(type: string, content: unknown, options?: SendOptions | null): Promise<Receipt> {
     const ticket = this.#nextTicket();
-    const { to = null, meta, signal, id = this.#ids.next(ticket) } = options;
+    let id = this.#ids.next(ticket);
+    let to, meta, signal: SendOptions['signal'];
     let resolve!: (receipt: Receipt) => void;
     let reject!: (error: unknown) => void;
     const promise = new Promise<Receipt>((yes, no) => {
@@ -128,7 +137,9 @@ export class Wire extends EventTarget {
     let envelope: Envelope = { id, type, content };
     let frame: Frame;
     try {
+      ({ to = null, meta, signal, id = id } = options ?? {});
       envelope = compose(id, type, this.#settings.sender, to, content, meta);
+      if (signal) checkSignal(signal);
       frame = encode(envelope, this.#settings.binary, max);
     } catch (error) {
       refuse(error instanceof EverwireError ? error : new EverwireError('content', undefined, error), () => envelope);
@@ -154,9 +165,11 @@ export class Wire extends EventTarget {
     return promise;
   }
 
-  close({ code = 1000, reason = '', timeout: drain, signal }: CloseOptions = {}): Promise<void> {
+  close(options?: CloseOptions | null): Promise<void> {
+    const { code = 1000, reason = '', timeout: drain, signal } = options ?? {};
     if (code !== 1000 && !(Number.isInteger(code) && code >= 3000 && code <= 4999)) fail('code', '1000 or 3000 – 4999', code);
     if (typeof reason !== 'string') fail('reason', 'a string', reason);
+    if (signal) checkSignal(signal);
     const drainMs = timeout('timeout', drain, this.#settings.closeTimeout);
     const cut = utf8Cut(reason, REASON_MAX_BYTES);
     this.#left = true;
@@ -195,7 +208,7 @@ export class Wire extends EventTarget {
         const found = inspect(data, this.#settings.binary, this.#settings.maxMessageBytes);
         found.messages.forEach(this.#echoed, this);
         if (found.messages.length) this.#instance.queueMessage(() => found.messages.forEach(this.#deliver, this));
-        if (found.error) this.#error(found.error);
+        if (found.error) this.#error(new EverwireError(found.error));
         return found.code;
       },
       settled: (ticket) => {
@@ -215,15 +228,18 @@ export class Wire extends EventTarget {
         const willRetry = retryMs >= 0;
         if (!willRetry) {
           this.#over = true;
-          if (name === 'auth-refused' || name === 'max-attempts') this.#error(name);
+          if (name === 'auth-refused' || name === 'max-attempts') this.#error(new EverwireError(name));
         }
         this.#emit('close', () => ({ code, reason, wasClean, cause: name, willRetry, retryIn: willRetry ? retryMs : null }));
       },
       reconnecting: (attempt, delay, cause, code) => {
         this.#link = 0;
-        this.#emit('reconnecting', () => ({ attempt, delay, cause: codes.cause[cause]!, code }));
+        const name = codes.cause[cause]!;
+        // Of all failures of a function only this one is not told by the dial: it never came back.
+        if (name === 'provider-timeout') this.#error(new EverwireError('provider', 'no answer in time'));
+        this.#emit('reconnecting', () => ({ attempt, delay, cause: name, code }));
       },
-      error: (code) => this.#error(codes.notice[code]!),
+      error: (code) => this.#error(new EverwireError(codes.notice[code]!)),
     };
   }
 
@@ -243,7 +259,7 @@ export class Wire extends EventTarget {
       if (stale()) return;
       // What the constructor throws quotes the url or the subprotocol: only its name goes on.
       const own = error instanceof EverwireError;
-      this.#error(own ? error.code : 'connect', own ? error : new EverwireError('connect', String((error as Error)?.name)));
+      this.#error(own ? error : new EverwireError('connect', String((error as Error)?.name)));
       this.#call('wire_dial_failed', link);
       return;
     }
@@ -254,10 +270,7 @@ export class Wire extends EventTarget {
   #deliver(message: Envelope): void {
     // Whoever closed at once, in a handler of the same batch perhaps, wants no more.
     if (this.#left && this.#state === CLOSED) return;
-    const failed = (error: unknown) => {
-      if (!this.#heard.has('error')) report(error);
-      this.#error('handler', new EverwireError('handler', undefined, error));
-    };
+    const failed = (error: unknown) => this.#error(new EverwireError('handler', undefined, error), () => report(error));
     for (const handler of this.#handlers.get(message.type) ?? []) {
       try {
         const result = handler.fn?.(message);
@@ -266,6 +279,20 @@ export class Wire extends EventTarget {
         failed(error);
       }
     }
+  }
+
+  /** Always the same one: adding twice and removing stay the platform's business. */
+  #standIn(listener: any): any {
+    let standIn = this.#stands.get(listener);
+    if (listener && !standIn) {
+      standIn = (event) => {
+        this.#got = true;
+        typeof listener === 'function' ? listener.call(this, event) : listener.handleEvent(event);
+      };
+      // Node removes for a `signal` by calling us with what it was given.
+      this.#stands.set(listener, standIn).set(standIn, standIn);
+    }
+    return standIn;
   }
 
   #nextTicket(): number {
@@ -346,19 +373,20 @@ export class Wire extends EventTarget {
     if (this.#over) return;
     this.#over = true;
     const error = new EverwireError('core-died', undefined, cause);
-    this.#queue(() => this.#heard.has('error') || report(error));
-    this.#error('core-died', error);
+    this.#error(error, () => report(error));
     this.#emit('close', () => ({ code: 1006, reason: '', wasClean: false, cause: 'core-died' as const, willRetry: false, retryIn: null }));
   };
 
-  #error(code: ErrorCode, error: EverwireError = new EverwireError(code)): void {
-    this.#emit('error', () => ({ error }));
+  #error(error: EverwireError, missed?: () => void): void {
+    this.#emit('error', () => ({ error }), missed);
   }
 
-  /** Queues an event; it is made only if someone has ever listened. */
-  #emit<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>): void {
+  /** Queues an event; it is made only if someone has ever listened. `missed` runs if nobody got it. */
+  #emit<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>, missed = noop): void {
     this.#queue(() => {
+      this.#got = false;
       if (this.#heard.has(name)) this.dispatchEvent(Object.assign(new Event(name), fields()));
+      if (!this.#got) missed();
     });
   }
 

@@ -32,8 +32,18 @@ test('arguments out of range throw at once, and nothing is closed', async () => 
   }
   for (const timeout of [-1, 60_001, NaN, '5', null, Infinity]) assert.throws(() => wire.close({ timeout }), { name: 'TypeError', message: /timeout/ });
   for (const reason of [5, null, {}]) assert.throws(() => wire.close({ reason }), { name: 'TypeError', message: /reason/ });
-  assert.equal(core.named('wire_close').length, 0);
+  for (const signal of [{}, 'x', { addEventListener() {} }]) assert.throws(() => wire.close({ signal }), { name: 'TypeError', message: /signal/ });
+  assert.deepEqual([core.named('wire_close').length, wire.state], [0, 'open']);
+  await wire.send('text', 'still open');
   for (const code of [1000, 3000, 4999]) void wire.close({ code });
+});
+
+test('no options by any name', async () => {
+  for (const options of [undefined, null, {}, { signal: null }]) {
+    const { wire, core } = await opened();
+    await wire.close(options);
+    assert.deepEqual(core.named('wire_close'), [['wire_close', 1, 1000, '', 5000]]);
+  }
 });
 
 test('several calls resolve together; after the end it is a no-op', async () => {

@@ -95,6 +95,95 @@ test('a failing handler that nobody listens for is reported to the platform', as
   }
 });
 
+/** What is reported to the platform while `run` does. */
+async function reportedBy(run) {
+  const reported = [];
+  globalThis.reportError = (error) => reported.push(error);
+  try {
+    await run();
+    await turn();
+  } finally {
+    delete globalThis.reportError;
+  }
+  return reported;
+}
+
+for (const [how, leave] of Object.entries({
+  'been removed': (wire, listener) => {
+    wire.addEventListener('error', listener);
+    wire.removeEventListener('error', listener);
+  },
+  'been removed, as an object': (wire, listener) => {
+    const object = { handleEvent: listener };
+    wire.addEventListener('error', object, true);
+    wire.removeEventListener('error', object, { capture: true });
+  },
+  'left by its signal': (wire, listener) => {
+    const controller = new AbortController();
+    wire.addEventListener('error', listener, { signal: controller.signal });
+    controller.abort();
+  },
+  'been null': (wire) => wire.addEventListener('error', null),
+})) {
+  test(`a failing handler is reported to the platform when the error listener has ${how}`, async () => {
+    const { wire, host, core } = await opened();
+    leave(wire, () => assert.fail('called'));
+    const [thrown, reason] = [new Error('thrown'), new Error('rejected')];
+    wire.on('a', () => { throw thrown; });
+    wire.on('a', async () => { throw reason; });
+    assert.deepEqual(await reportedBy(() => arrives(core, host, { type: 'a' })), [thrown, reason]);
+  });
+}
+
+test('a failing handler is reported to the platform once a { once: true } listener has had its error', async () => {
+  const { wire, host, core } = await opened();
+  const got = [];
+  wire.addEventListener('error', ({ error }) => got.push(error.cause), { once: true });
+  wire.on('a', ({ content }) => { throw content; });
+  const reported = await reportedBy(() => {
+    for (const content of [1, 2, 3]) arrives(core, host, { type: 'a', content });
+  });
+  assert.deepEqual([got, reported], [[1], [2, 3]]);
+});
+
+test('death is reported to the platform when the error listener has been removed', async () => {
+  const { core, wire } = await opened();
+  const listener = () => assert.fail('called');
+  wire.addEventListener('error', listener);
+  wire.removeEventListener('error', listener);
+  const reported = await reportedBy(() => core.event(() => { throw new Error('trap'); }));
+  assert.deepEqual(reported.map(({ code }) => code), ['core-died']);
+});
+
+test('whoever listens has got the error, even if it looks at nothing or later', async () => {
+  const { wire, host, core } = await opened();
+  let calls = 0;
+  wire.addEventListener('error', () => calls++);
+  wire.on('a', () => { throw new Error('thrown'); });
+  assert.deepEqual(await reportedBy(() => arrives(core, host, { type: 'a' })), []);
+  assert.equal(calls, 1);
+});
+
+test('listeners are told apart as the platform does it: twice is once, capture is another, `this` is the wire', async () => {
+  const { wire, host, core } = await opened();
+  const seen = [];
+  function listener() {
+    seen.push(this === wire);
+  }
+  const object = { handleEvent() { seen.push(this === object); } };
+  for (const each of [listener, listener, object, object]) wire.addEventListener('statechange', each);
+  wire.addEventListener('statechange', listener, true);
+  core.event(() => host.state(2));
+  assert.deepEqual(seen.splice(0), [true, true, true]);
+  wire.removeEventListener('statechange', listener);
+  wire.removeEventListener('statechange', object);
+  wire.removeEventListener('statechange', () => {});
+  wire.removeEventListener('statechange', null);
+  core.event(() => host.state(0));
+  assert.deepEqual(seen, [true]);
+  assert.throws(() => wire.addEventListener('statechange', 'x'), TypeError);
+});
+
 test('malformed and oversized frames are errors, and the connection is kept', async () => {
   const { wire, host, core } = await opened({ maxMessageBytes: 50 });
   const events = record(wire);

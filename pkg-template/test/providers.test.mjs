@@ -268,6 +268,22 @@ test('a function that never answers holds up nobody: the core dials again', asyn
   assert.equal(made().length, 1);
 });
 
+test('a function that never answers is reported, before the next attempt is announced', async () => {
+  const { open, core } = await facade();
+  const wire = open('wss://a.example', { token: () => new Promise(() => {}) });
+  await turn();
+  const events = record(wire, 'error', 'reconnecting');
+  core.event(() => core.last.host.reconnecting(1, 1000, 6, 0));
+  assert.deepEqual(events.map(({ type }) => type), ['error', 'reconnecting']);
+  assert.equal(events[0].error.code, 'provider');
+  assert.match(events[0].error.message, /protocols function failed: no answer in time/);
+  assert.equal(events[1].cause, 'provider-timeout');
+  // Other attempts are no errors.
+  events.length = 0;
+  for (const cause of [0, 1, 2, 3, 4, 5, 7, 8, 9, 13]) core.event(() => core.last.host.reconnecting(1, 1000, cause, 0));
+  assert.ok(events.every(({ type }) => type === 'reconnecting'));
+});
+
 test('the core hears whether the token has changed', async () => {
   const tokens = ['a', 'a', 'b', 'b', 'a'];
   const { open, core } = await facade();

@@ -12,6 +12,13 @@ async function rejected(promise) {
   return promise.then(() => assert.fail('resolved'), (error) => error);
 }
 
+async function waiting() {
+  const made = await facade();
+  const wire = made.open();
+  await turn();
+  return { ...made, wire };
+}
+
 test('on an open wire it is written within the call, and resolves with a receipt', async () => {
   const { wire, socket } = await opened({ sender: 'me' });
   const promise = wire.send('text', 'hi', { to: 'you', id: 'mine', meta: { tag: 1 } });
@@ -130,6 +137,31 @@ test('meta that is wrong or throws is a rejection, not a throw', async () => {
   const { wire } = await opened();
   const meta = { get a() { throw new Error('getter'); } };
   assert.equal((await rejected(wire.send('text', 'x', { meta }))).code, 'content');
+});
+
+test('arguments that are wrong are a rejection, not a throw, and nothing is kept', async () => {
+  const handle = { addEventListener() {} };
+  for (const options of [
+    { signal: {} }, { signal: 'x' }, { signal: handle }, { to: 5 }, { id: {} }, { get to() { throw new Error('getter'); } },
+    { get signal() { throw new Error('getter'); } },
+  ]) {
+    for (const { wire, core } of [await opened(), await waiting()]) {
+      const events = record(wire, 'undelivered');
+      const error = await rejected(wire.send('text', 'x', options));
+      assert.deepEqual([error.name, error.code], ['EverwireError', 'content']);
+      await turn();
+      assert.deepEqual(events.map(({ cause, reason, messageType, message }) => [cause, reason, messageType, message.content]), [
+        ['content', 'never-written', 'text', 'x'],
+      ]);
+      assert.deepEqual([core.named('wire_submit').length, wire.queued, wire.queuedBytes], [0, 0, 0]);
+    }
+  }
+});
+
+test('no options, and no signal, by any name', async () => {
+  const { wire, socket } = await opened();
+  for (const options of [undefined, null, {}, { signal: undefined }, { signal: null }]) await wire.send('text', 'x', options);
+  assert.equal(socket.sent.length, 5);
 });
 
 test('send() after close()', async () => {

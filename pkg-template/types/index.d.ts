@@ -105,13 +105,13 @@ export type Cause =
  * - `binary-disabled`: binary content without the option `binary: true`
  * - `malformed-frame`: the server sent something that is no JSON or no envelope; the connection is kept
  * - `handler`: a message handler threw or rejected; `cause` is what it threw
- * - `provider`: the url, token or protocols function threw, rejected, or gave something unusable
+ * - `provider`: the url, token or protocols function threw, rejected, did not answer in time, or gave something unusable
  * - `connect`: the platform refused to make the socket
  * - `core-died`: the WebAssembly instance trapped; this wire is closed, a new `connect()` works
  * - `in-doubt-overflow`: more than 8,192 written messages or 16 MiB of them are unconfirmed; the oldest are given up as in doubt
  * - `reply-unlearned`: the server stopped answering heartbeats; answers are no longer expected
  * - `auth-refused`: the server refused two different tokens; the wire closes
- * - `max-attempts`: `reconnect.maxAttempts` attempts in a row have failed; the wire closes
+ * - `max-attempts`: the first dial and `reconnect.maxAttempts` retries in a row have failed; the wire closes
  */
 export type ErrorCode =
   | 'closed'
@@ -160,13 +160,16 @@ export interface OpenEvent extends Event {
 
 /** A connection that was in use has ended, or the wire has closed for good (`willRetry: false`, once). */
 export interface WireCloseEvent extends Event {
-  /** The close code as the browser gave it; 1006 when the connection just broke. */
+  /** The close code as the browser gave it; 1006 when the connection just broke, 0 when no connection had ended. */
   readonly code: number;
   readonly reason: string;
   readonly wasClean: boolean;
   readonly cause: Cause;
   readonly willRetry: boolean;
-  /** Milliseconds until the next attempt, or null. */
+  /**
+   * Milliseconds until the next attempt, as known when this fired, or null. A later `online`, `offline` or `reconnect()` may
+   * change the wait.
+   */
   readonly retryIn: number | null;
 }
 
@@ -174,7 +177,7 @@ export interface WireCloseEvent extends Event {
 export interface ReconnectingEvent extends Event {
   /** The number of the attempt to come, from 1. */
   readonly attempt: number;
-  /** Milliseconds until then. */
+  /** Milliseconds until then, as known when this fired. A later `online`, `offline` or `reconnect()` may change the wait. */
   readonly delay: number;
   readonly cause: Cause;
   /** The close code that led here, or 0. */
@@ -211,7 +214,10 @@ export interface UndeliveredEvent extends Event {
   readonly message: Envelope;
 }
 
-/** Something went wrong that no promise tells. */
+/**
+ * Something went wrong that no promise tells. A failed handler and `core-died` go to `reportError`, or else the console, if
+ * no listener was called.
+ */
 export interface WireErrorEvent extends Event {
   readonly error: EverwireError;
 }
@@ -287,7 +293,10 @@ export interface Options {
     delayMax?: number;
     /** Growth per attempt: 1 – 10. Default 2. */
     factor?: number;
-    /** Failed attempts in a row after which the wire closes: 1 – 2,147,483,647. Default `Infinity`. */
+    /**
+     * Retries in a row, after the first dial, before the wire closes: 1 – 2,147,483,647. A connection in use for less than
+     * 10 s counts as one. Default `Infinity`.
+     */
     maxAttempts?: number;
   };
   outbox?: {
@@ -351,7 +360,7 @@ export interface Wire<Messages extends object = AnyMessages> extends EventTarget
    * Sends a message, now or as soon as there is a connection, in order. The bytes are taken at once: changing
    * `content` later has no effect.
    *
-   * Resolves when it is written. Rejects with an {@link EverwireError} (`closed`, `content`, `too-large`,
+   * Never throws. Resolves when it is written. Rejects with an {@link EverwireError} (`closed`, `content`, `too-large`,
    * `outbox-full`, `aborted`, `binary-disabled`, `core-died`), and `undelivered` fires. You may ignore the promise: it never
    * becomes an unhandled rejection.
    */
@@ -362,12 +371,16 @@ export interface Wire<Messages extends object = AnyMessages> extends EventTarget
   ): Promise<Receipt>;
 
   /**
-   * Writes what waits, then closes for good. Resolves when it is closed, and never rejects.
-   * @throws TypeError at once, if an option is out of range.
+   * Writes what waits, then closes for good. Resolves when it is closed, and never rejects. A second call can only shorten
+   * the time: the code and reason of the first count.
+   * @throws TypeError at once, if an option is out of range; nothing has changed then.
    */
   close(options?: CloseOptions): Promise<void>;
 
-  /** Dials now: instead of the scheduled attempt, or in place of the present connection. */
+  /**
+   * Dials now: instead of the scheduled attempt, or in place of the present connection. It changes the state: called on
+   * every `statechange`, it loops.
+   */
   reconnect(): void;
 
   addEventListener<Name extends keyof WireEventMap>(
