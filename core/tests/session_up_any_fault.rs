@@ -396,6 +396,9 @@ impl World {
                 settling.refused(answer, now);
             }
         }
+        // A mark beyond what this link has carried, or behind it, is a fence that does not hold. [ENG-6]
+        let code = settling.ended().map(|ended| ended.code);
+        assert!(matches!(code, None | Some(4005)), "{code:?}: somebody else has moved the mark");
         true
     }
 
@@ -529,7 +532,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     /// [SEND-4] [SEND-6] [SEND-22] [REF-7] [ENG-6] [WELC-13] [KEEP-1] [KEEP-6] [NODE-6] [ACK-9] [CRED-6]
     #[test]

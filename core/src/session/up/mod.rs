@@ -4,15 +4,17 @@
 //! was not settled. [`Settling`] is the node's, for one link: it holds each `send` against what the link has carried,
 //! turns it into engine calls and their answers into `ack`s.
 
+mod greeting;
 mod message;
 mod record;
 mod sending;
 mod settling;
 mod verdicts;
 
+pub use greeting::{Hello, NotWelcome, Producing, Welcome};
 pub use message::{Dropped, Exit, Exited, Outgoing};
 pub use record::{NotARecord, Numbered, Record};
-pub use sending::{Hello, LinkEnd, NotWelcome, Producing, Sending, Welcome, Written};
+pub use sending::{LinkEnd, Sending, Written};
 pub use settling::{Ack, Call, Ended, Judgement, Settling};
 
 use crate::time::Duration;
