@@ -18,6 +18,7 @@ mod pipe;
 mod random;
 mod rhythm;
 mod rtt;
+pub mod session;
 mod spread;
 mod state;
 mod time;

@@ -1,0 +1,12 @@
+//! What either end of `everwire.v1` keeps in order to promise "exactly once". Pure state: no timer, no socket, no
+//! payload; whoever drives a part says what time it is and carries out what it answers.
+
+pub mod up;
+
+/// A peer has broken a rule that only the state of a link can show. The link is closed with 4002, and nothing of the
+/// frame has been carried out. [CLOSE-2]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The clause: the reason to close with.
+    pub clause: &'static str,
+}

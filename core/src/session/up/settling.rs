@@ -1,0 +1,426 @@
+//! The node's side, for one link.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::verdicts::Verdicts;
+use super::{ACK_DELAY, REFRESH_DELAY, RETRY_DELAY, UNANSWERED_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX};
+use crate::engine::{
+    Appended, Engine, Failure, Fence, Payload, Post, REFUSALS_MAX, RefusalAnswer, RefusalCode, Refused,
+};
+use crate::frame::{BATCH_MESSAGES_MAX, Code, FromClient, FromServer, NUMBER_MAX, Refusals};
+use crate::time::Instant;
+
+/// What stands for a hook's code that is spelled against the grammar. [REF-8]
+const FAILED: &str = "failed";
+
+/// What the node's checks and hooks have decided about a message. The engine's verdict is what counts. [SEND-18]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement<P> {
+    /// It is to be stored.
+    Store(Post<P>),
+    /// It is to be refused.
+    Refuse(RefusalCode),
+}
+
+/// A call to the engine. [SEND-17]
+#[derive(Clone, Debug)]
+pub enum Call<P> {
+    /// `append`; without a message it carries a release or keeps the record alive.
+    Append {
+        /// Under what.
+        fence: Fence,
+        /// The first message's number.
+        n: u64,
+        /// The messages.
+        batch: Vec<Post<P>>,
+    },
+    /// `refuse`.
+    Refuse {
+        /// Under what.
+        fence: Fence,
+        /// The number.
+        n: u64,
+        /// Why.
+        code: RefusalCode,
+    },
+}
+
+/// The link is over for the upward half, and is closed with this code. Nothing further is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// 4002, 4004, 4005 or 4006.
+    pub code: u16,
+    /// The broken clause, if it is 4002.
+    pub clause: Option<&'static str>,
+}
+
+/// An `ack` to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// Everything up to here is settled.
+    pub n: u64,
+    /// The highest number that the client may write.
+    pub credit: u64,
+    /// Every number refused since the last `ack`.
+    pub refused: Vec<Refused>,
+}
+
+impl Ack {
+    /// Appends the frame.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let refused: Vec<_> =
+            self.refused.iter().filter_map(|(n, code)| Some((*n, spelled(code)?))).collect();
+        FromServer::Ack { n: self.n, credit: self.credit, refused: Refusals::new(&refused) }.write(out);
+    }
+}
+
+/// `Settling::judge` lets no code into the engine that is misspelled; a number left out would be a false receipt.
+fn spelled(code: &RefusalCode) -> Option<Code<'_>> {
+    Code::new(code.as_str().as_bytes()).or(Code::new(FAILED.as_bytes())).ok()
+}
+
+#[derive(Clone, Debug)]
+struct Pending<P> {
+    bytes: u64,
+    judgement: Option<Judgement<P>>,
+}
+
+/// A call and whether its answer is awaited; otherwise it waits to be issued again.
+#[derive(Clone, Debug)]
+struct Issued<P> {
+    call: Call<P>,
+    awaited: bool,
+    since: Instant,
+    failed_at: Instant,
+}
+
+/// What a link has carried upwards, and what has become of it.
+///
+/// 1. [`Settling::read`] for each `send`; then [`Settling::judge`] for each of its messages, in any order and when the
+///    hooks have answered.
+/// 2. [`Settling::call`] until it answers `None`; the answer of each call comes back by [`Settling::appended`] or
+///    [`Settling::refused`]. There is one call at a time. [SEND-21] (Or [`Settling::run`], on an engine at hand.)
+/// 3. [`Settling::ack`] until it answers `None`.
+/// 4. At [`Settling::deadline`], 2 and 3 again.
+///
+/// It forgets nothing that must survive: the engine has it all, and another node goes on from there. [NODE-5] [KEEP-5]
+#[derive(Clone, Debug)]
+pub struct Settling<P> {
+    fence: Fence,
+    /// The highest number that this link has carried.
+    read: u64,
+    pending: VecDeque<Pending<P>>,
+    /// The octets of what this link has carried and no `ack` has settled.
+    bytes: u64,
+    /// The octets of each number behind the last `ack` that is settled already.
+    settled_bytes: VecDeque<u64>,
+    verdicts: Verdicts,
+    /// The refused numbers that the engine keeps.
+    kept: BTreeSet<u64>,
+    credit: u64,
+    window: u64,
+    /// Credit was withheld because no further refusal would have found room.
+    withheld: bool,
+    issued: Option<Issued<P>>,
+    /// The engine was full then, for a call with this `oldest`.
+    full: Option<(Instant, u64)>,
+    called_at: Instant,
+    ended: Option<Ended>,
+}
+
+impl<P: Payload> Settling<P> {
+    /// A link whose claim has answered `mark` and `refused`; [`Settling::credit`] goes into its `welcome`.
+    pub fn new(fence: Fence, mark: u64, refused: &[Refused], now: Instant) -> Self {
+        let mut settling = Self {
+            fence,
+            read: mark,
+            pending: VecDeque::new(),
+            bytes: 0,
+            settled_bytes: VecDeque::new(),
+            verdicts: Verdicts::new(mark),
+            kept: refused.iter().map(|(n, _)| *n).collect(),
+            credit: mark,
+            window: WINDOW_MESSAGES_MAX,
+            withheld: refused.len() >= REFUSALS_MAX,
+            issued: None,
+            full: None,
+            called_at: now,
+            ended: None,
+        };
+        settling.credit = settling.credit_for(mark);
+        settling
+    }
+
+    /// The highest number that the client may write, as it has been told.
+    pub fn credit(&self) -> u64 {
+        self.credit
+    }
+
+    /// Why the link is over, if it is.
+    pub fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
+
+    /// How far ahead of what is settled the client may write from now on: rate limits and a slow store withhold credit
+    /// and never refuse [SEND-24]. What has been granted stays. [CRED-2]
+    pub fn set_window(&mut self, messages: u64) {
+        self.window = messages.min(WINDOW_MESSAGES_MAX);
+    }
+
+    /// The credit of a `welcome` under a narrower window than a whole one.
+    #[must_use]
+    pub fn with_window(mut self, messages: u64) -> Self {
+        self.window = messages.min(WINDOW_MESSAGES_MAX);
+        self.credit = self.credit_for(self.verdicts.mark);
+        self
+    }
+
+    /// What an `ack` for `n` would grant: as much as the window allows, nothing while no refusal would find room.
+    fn credit_for(&self, n: u64) -> u64 {
+        if self.kept.len() >= REFUSALS_MAX { n } else { (n + self.window).min(NUMBER_MAX) }
+    }
+
+    /// Takes a `send`, whose elements have these lengths, in order. [SEND-8] to [SEND-15]
+    pub fn read(&mut self, n: u64, oldest: u64, lengths: &[u64]) -> Result<(), Ended> {
+        if let Some(ended) = self.ended {
+            return Err(ended);
+        }
+        let Ok(count) = u16::try_from(lengths.len()) else { return self.broken("LIM-5") };
+        if let Err(error) = (FromClient::Send { n, count, oldest }).check() {
+            return self.broken(error.clause());
+        }
+        if n != self.read + 1 {
+            return self.broken("SEND-8");
+        }
+        let last = n + u64::from(count) - 1;
+        if count > 0 && last > self.credit {
+            return self.broken("SEND-9");
+        }
+        if oldest < self.fence.oldest || oldest > self.verdicts.acked + 1 {
+            return self.broken("SEND-12");
+        }
+        let begun = lengths.split_last().map_or(&[][..], |(_, begun)| begun);
+        let before_last = begun.iter().fold(self.bytes, |sum, bytes| sum.saturating_add(*bytes));
+        if count > 0 && before_last >= WINDOW_BYTES_MAX {
+            return self.broken("CRED-6");
+        }
+        self.fence.oldest = oldest;
+        self.read = last;
+        self.bytes = lengths.iter().fold(self.bytes, |sum, bytes| sum.saturating_add(*bytes));
+        self.pending.extend(lengths.iter().map(|bytes| Pending { bytes: *bytes, judgement: None }));
+        Ok(())
+    }
+
+    /// What the checks and hooks have decided about a number that was read. A second decision about one that the
+    /// engine has not been told of replaces the first.
+    pub fn judge(&mut self, n: u64, judgement: Judgement<P>) {
+        let at = n.checked_sub(self.verdicts.mark + 1).and_then(|at| usize::try_from(at).ok());
+        let Some(pending) = at.and_then(|at| self.pending.get_mut(at)) else { return };
+        pending.judgement = Some(match judgement {
+            Judgement::Refuse(code) if Code::new(code.as_str().as_bytes()).is_err() => {
+                Judgement::Refuse(FAILED.into())
+            }
+            judgement => judgement,
+        });
+    }
+
+    /// The numbers that were read and are not settled.
+    pub fn pending(&self) -> core::ops::RangeInclusive<u64> {
+        self.verdicts.mark + 1..=self.read
+    }
+
+    /// The next call to the engine, if one is due and none is under way.
+    pub fn call(&mut self, now: Instant) -> Option<Call<P>> {
+        if self.ended.is_some() {
+            return None;
+        }
+        if let Some(issued) = &mut self.issued {
+            if now.since(issued.since) >= UNANSWERED_MAX {
+                self.end(4004, None);
+                return None;
+            }
+            if issued.awaited || now.since(issued.failed_at) < RETRY_DELAY {
+                return None;
+            }
+            issued.awaited = true;
+            return Some(issued.call.clone());
+        }
+        let call = self.next_call(now)?;
+        self.called_at = now;
+        self.issued = Some(Issued { call: call.clone(), awaited: true, since: now, failed_at: now });
+        Some(call)
+    }
+
+    fn next_call(&self, now: Instant) -> Option<Call<P>> {
+        let (fence, n) = (self.fence.clone(), self.verdicts.mark + 1);
+        let frees = self.kept.first().is_some_and(|first| *first < fence.oldest);
+        let full =
+            self.full.is_some_and(|(at, oldest)| now.since(at) < RETRY_DELAY && oldest >= fence.oldest);
+        if full {
+            return None;
+        }
+        if let Some(Judgement::Refuse(code)) = self.judgement(0) {
+            return Some(Call::Refuse { fence, n, code: code.clone() });
+        }
+        let judged =
+            self.pending.iter().take(BATCH_MESSAGES_MAX).map_while(|pending| match &pending.judgement {
+                Some(Judgement::Store(post)) => Some(post.clone()),
+                _ => None,
+            });
+        let batch: Vec<_> = judged.collect();
+        let refreshes = now.since(self.called_at) >= REFRESH_DELAY;
+        (!batch.is_empty() || frees || refreshes).then_some(Call::Append { fence, n, batch })
+    }
+
+    fn judgement(&self, at: usize) -> Option<&Judgement<P>> {
+        self.pending.get(at)?.judgement.as_ref()
+    }
+
+    /// What an `append` has answered.
+    pub fn appended(&mut self, answer: Result<Appended, Failure>, now: Instant) {
+        let Some(oldest) = self.answered() else { return };
+        match answer {
+            Ok(Appended::Stored { mark, .. }) => self.settle(mark, None, oldest, now),
+            Ok(Appended::Duplicate { mark, refusals }) => self.settle(mark, Some(refusals), oldest, now),
+            Ok(Appended::Full { mark }) => {
+                self.settle(mark, None, oldest, now);
+                self.full = Some((now, oldest));
+            }
+            Ok(Appended::Gap { .. }) => self.gap(),
+            Ok(Appended::Fenced) => self.end(4005, None),
+            Err(failure) => self.failed(failure, now),
+        }
+    }
+
+    /// What a `refuse` has answered.
+    pub fn refused(&mut self, answer: Result<RefusalAnswer, Failure>, now: Instant) {
+        let Some(oldest) = self.answered() else { return };
+        match answer {
+            Ok(RefusalAnswer::Refused { mark }) => {
+                let code = match &self.issued {
+                    Some(Issued { call: Call::Refuse { n, code, .. }, .. }) => Some((*n, code.clone())),
+                    _ => None,
+                };
+                self.kept.extend(code.iter().map(|(n, _)| *n));
+                self.verdicts.refuse(code);
+                self.settle(mark, None, oldest, now);
+            }
+            Ok(RefusalAnswer::Duplicate { mark, refusals }) => self.settle(mark, Some(refusals), oldest, now),
+            Ok(RefusalAnswer::Full { mark }) => {
+                self.settle(mark, None, oldest, now);
+                self.full = Some((now, oldest));
+            }
+            Ok(RefusalAnswer::Gap { .. }) => self.gap(),
+            Ok(RefusalAnswer::Fenced) => self.end(4005, None),
+            Err(failure) => self.failed(failure, now),
+        }
+    }
+
+    /// The `oldest` of the call under way; `None` if an answer is not awaited any more.
+    fn answered(&self) -> Option<u64> {
+        let issued = self.issued.as_ref().filter(|issued| issued.awaited && self.ended.is_none())?;
+        let (Call::Append { fence, .. } | Call::Refuse { fence, .. }) = &issued.call;
+        Some(fence.oldest)
+    }
+
+    /// Everything up to the mark has a verdict; all refusals that the engine keeps, where it has said so.
+    fn settle(&mut self, mark: u64, refusals: Option<Vec<Refused>>, oldest: u64, now: Instant) {
+        self.issued = None;
+        self.full = None;
+        if mark > self.read || mark < self.verdicts.mark {
+            // Nobody but this link may move the mark: such an engine's word is no verdict.
+            return self.end(4004, None);
+        }
+        if let Some(refusals) = refusals {
+            self.kept = refusals.iter().map(|(n, _)| *n).collect();
+            self.verdicts.refuse(refusals);
+        }
+        let freed = self.kept.len();
+        self.kept = self.kept.split_off(&oldest.min(mark + 1));
+        if freed >= REFUSALS_MAX && self.kept.len() < REFUSALS_MAX {
+            self.withheld = true;
+        }
+        let many = (mark - self.verdicts.mark) as usize;
+        let bytes = self.pending.drain(..many).map(|pending| pending.bytes);
+        let before = self.settled_bytes.len();
+        self.settled_bytes.extend(bytes);
+        let sum = self.settled_bytes.iter().skip(before).fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
+        self.verdicts.settle(mark, sum, now);
+    }
+
+    /// There is one call at a time, and it begins behind the mark: a gap means that the engine has lost what it had
+    /// answered, and the missing numbers are no longer held here. [SEND-22]
+    fn gap(&mut self) {
+        self.end(4004, None);
+    }
+
+    fn failed(&mut self, failure: Failure, now: Instant) {
+        if failure == Failure::EpochChanged {
+            return self.end(4006, None);
+        }
+        let Some(issued) = &mut self.issued else { return };
+        issued.awaited = false;
+        issued.failed_at = now;
+    }
+
+    fn broken(&mut self, clause: &'static str) -> Result<(), Ended> {
+        self.end(4002, Some(clause));
+        Err(Ended { code: 4002, clause: Some(clause) })
+    }
+
+    fn end(&mut self, code: u16, clause: Option<&'static str>) {
+        self.issued = None;
+        self.ended.get_or_insert(Ended { code, clause });
+    }
+
+    /// The next `ack`, if one is due. [ACK-7] [CRED-3] [REF-5]
+    pub fn ack(&mut self, now: Instant) -> Option<Ack> {
+        // What was carried out before a protocol error still counts; what a fenced link knows does not. [SEND-23]
+        if self.ended.is_some() {
+            return None;
+        }
+        let n = self.verdicts.next();
+        let granted = self.credit_for(n).max(self.credit);
+        let grows = granted > self.credit && (self.read >= self.credit || self.withheld);
+        let messages = self.verdicts.messages();
+        let idle = self.pending.is_empty();
+        let half = messages >= WINDOW_MESSAGES_MAX / 2 || self.verdicts.bytes >= WINDOW_BYTES_MAX / 2;
+        let late = self.verdicts.since.is_some_and(|since| now.since(since) >= ACK_DELAY);
+        if !(grows || (messages > 0 && (idle || half || late || self.full.is_some()))) {
+            return None;
+        }
+        let told = (n - self.verdicts.acked) as usize;
+        let bytes = self.settled_bytes.drain(..told).fold(0u64, |sum, bytes| sum.saturating_add(bytes));
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.credit = granted;
+        self.withheld = self.kept.len() >= REFUSALS_MAX;
+        Some(self.verdicts.tell(bytes, granted, now))
+    }
+
+    /// When a call or an `ack` is due although nothing else happens.
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.ended.is_some() {
+            return None;
+        }
+        let ack = self.verdicts.since.map(|since| since + ACK_DELAY);
+        let full = self.full.map(|(at, _)| at + RETRY_DELAY);
+        let call = self.issued.as_ref().map_or(self.called_at + REFRESH_DELAY, |issued| {
+            let (again, over) = (issued.failed_at + RETRY_DELAY, issued.since + UNANSWERED_MAX);
+            if issued.awaited { over } else { again.min(over) }
+        });
+        [ack, full, Some(call)].into_iter().flatten().min()
+    }
+
+    /// Carries out every due call on an engine that answers at once.
+    pub fn run(&mut self, engine: &mut impl Engine<P>, now: Instant) {
+        while let Some(call) = self.call(now) {
+            match call {
+                Call::Append { fence, n, batch } => self.appended(engine.append(&fence, n, &batch, now), now),
+                Call::Refuse { fence, n, code } => self.refused(engine.refuse(&fence, n, &code, now), now),
+            }
+            if self.issued.is_some() {
+                return;
+            }
+        }
+    }
+}
