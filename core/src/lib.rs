@@ -9,6 +9,7 @@ mod backoff;
 mod client;
 mod close;
 mod codes;
+pub mod frame;
 mod liveness;
 mod outbox;
 mod pacer;
