@@ -1,7 +1,7 @@
 //! The core of everwire: what a resilient WebSocket client decides, without doing any of it.
 //!
 //! Nothing here opens a socket, reads a clock, draws a random number of its own or sees a payload. The one type to
-//! drive is [`Client`]; its documentation is the manual.
+//! drive is [`Client`]; its documentation is the manual. [`engine`] is the server's log; it holds payloads, by a handle.
 //!
 //! **After every `handle_*`, drain [`Client::poll`] until it returns `None`.**
 
@@ -9,6 +9,7 @@ mod backoff;
 mod client;
 mod close;
 mod codes;
+pub mod engine;
 pub mod frame;
 mod liveness;
 mod outbox;

@@ -1,0 +1,305 @@
+//! The engine in memory: everything dies with it, and its successor says so by another log epoch.
+
+use super::casts::Casts;
+use super::log::{Log, LogBounds};
+use super::records::{ClaimVerdict, RECORDS_PER_IDENTITY_MAX, RecordCaps, Records};
+use super::{
+    Appended, Claim, Claimed, Cursor, Direction, Engine, Failure, Fence, Filter, Limit, LogEpoch, Payload,
+    Post, Producer, Read, RefusalAnswer, RefusalCode, Span, Subject, Tailed,
+};
+use crate::time::{Duration, Instant};
+
+/// The bounds of an engine in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryConfig {
+    /// How many messages the log keeps.
+    pub messages_max: usize,
+    /// How many bytes the log keeps, each message counted with `STORED_OVERHEAD_OCTETS`; the newest message is kept,
+    /// however long.
+    pub octets_max: u64,
+    /// How long the log keeps a message.
+    pub age_max: Duration,
+    /// How old a message must be to be discarded for want of room. Until then an append is answered *full*, and
+    /// writers wait. Zero lets a burst push out what readers have not seen, who are told that it is lost.
+    pub age_min: Duration,
+    /// How many bytes all inboxes together keep; the oldest answers go first, and their requests end by their
+    /// timeout.
+    pub inbox_octets_max: u64,
+    /// How many producers are on record.
+    pub records_max: usize,
+    /// How many producers of one identity are on record.
+    pub records_per_identity_max: usize,
+    /// How many refusals are kept over all records: 256 each would be a multiple of everything else.
+    pub refusals_max: usize,
+    /// Of how many subjects without messages it is remembered what was discarded. Of the others the highest is, and
+    /// a reader who was away for long may be told of a needless loss.
+    pub subjects_idle_max: usize,
+    /// Whether `claim` calls the log durable. True only where the owner keeps the engine through a crash of the
+    /// server, as a simulator does.
+    pub durable: bool,
+}
+
+impl Default for MemoryConfig {
+    fn default() -> Self {
+        Self {
+            messages_max: 100_000,
+            octets_max: 64 << 20,
+            age_max: Duration::from_secs(24 * 60 * 60),
+            age_min: Duration::ZERO,
+            inbox_octets_max: 64 << 20,
+            records_max: 100_000,
+            records_per_identity_max: RECORDS_PER_IDENTITY_MAX,
+            refusals_max: 1 << 20,
+            subjects_idle_max: 1 << 16,
+            durable: false,
+        }
+    }
+}
+
+/// How much an engine holds at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// Messages and answers.
+    pub messages: usize,
+    /// Their bytes, overhead included.
+    pub octets: u64,
+    /// Subjects that it knows something of.
+    pub subjects: usize,
+    /// Producers on record.
+    pub records: usize,
+    /// Refusals over all records.
+    pub refusals: usize,
+    /// Casts that wait for tails to look.
+    pub casts: usize,
+}
+
+/// The engine in memory, and the one place of the core that holds payloads.
+///
+/// Time is what its callers say; one that goes backwards, as the clocks of several nodes might, stands still instead.
+#[derive(Debug)]
+pub struct Memory<P> {
+    config: MemoryConfig,
+    epoch: LogEpoch,
+    now: Instant,
+    log: Log<P>,
+    records: Records,
+    casts: Casts<P>,
+    changes: u64,
+}
+
+impl<P: Payload> Memory<P> {
+    /// An empty log. Its epoch must be a name that no log had before it [ENG-1].
+    pub fn new(config: MemoryConfig, epoch: LogEpoch) -> Self {
+        let log = Log::new(LogBounds {
+            messages_max: config.messages_max,
+            octets_max: config.octets_max,
+            age_max: config.age_max,
+            age_min: config.age_min,
+            inbox_octets_max: config.inbox_octets_max,
+            subjects_idle_max: config.subjects_idle_max,
+        });
+        let records = Records::new(RecordCaps {
+            records_max: config.records_max,
+            per_identity_max: config.records_per_identity_max,
+            refusals_max: config.refusals_max,
+        });
+        Self { config, epoch, now: Instant::default(), log, records, casts: Casts::new(), changes: 0 }
+    }
+
+    /// Loses everything, as a crash does, and goes on under a name that no log had before [ENG-2], [KEEP-4].
+    pub fn restart(&mut self, epoch: LogEpoch) {
+        let (changes, now) = (self.changes, self.now);
+        // Cursors of the old epoch may still be about: what they count must not begin again.
+        let mut casts = core::mem::replace(&mut self.casts, Casts::new());
+        casts.clear();
+        *self = Self { changes: changes + 1, now, casts, ..Self::new(self.config, epoch) };
+    }
+
+    /// The present log epoch.
+    pub fn epoch(&self) -> &LogEpoch {
+        &self.epoch
+    }
+
+    /// Rises whenever a tail has something new to look at. Who drives nodes wakes them when it has risen.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// When something is due to go. Everything that is overdue goes at the next call anyway, so waking the engine up
+    /// gives back memory and changes no answer.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        [self.log.deadline(), self.records.deadline(), self.casts.deadline()].into_iter().flatten().min()
+    }
+
+    /// Lets go what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.log.expire(self.now);
+        self.casts.expire(self.now);
+        self.records.expire(self.now);
+        self.bury();
+    }
+
+    /// How much it holds.
+    pub fn memory_use(&self) -> MemoryUse {
+        MemoryUse {
+            messages: self.log.len(),
+            octets: self.log.octets(),
+            subjects: self.log.subjects(),
+            records: self.records.len(),
+            refusals: self.records.refusals(),
+            casts: self.casts.len(),
+        }
+    }
+
+    /// The beginning of every call that belongs to a link. [ENG-30]
+    fn enter(&mut self, epoch: &LogEpoch, now: Instant) -> Result<(), Failure> {
+        self.handle_timeout(now);
+        if *epoch == self.epoch { Ok(()) } else { Err(Failure::EpochChanged) }
+    }
+
+    /// An inbox goes with its record. [ENG-23]
+    fn bury(&mut self) {
+        for inbox in self.records.take_orphans() {
+            self.log.close_inbox(&inbox);
+        }
+    }
+}
+
+impl<P: Payload> Engine<P> for Memory<P> {
+    fn claim(&mut self, claim: &Claim, now: Instant) -> Result<Claimed, Failure> {
+        self.handle_timeout(now);
+        let verdict = self.records.claim(claim, self.now);
+        self.bury();
+        Ok(match verdict {
+            ClaimVerdict::Unknown => Claimed::Unknown,
+            ClaimVerdict::Fenced => Claimed::Fenced,
+            ClaimVerdict::Claimed { mark, refusals, created } => {
+                if created {
+                    self.log.open_inbox(&claim.inbox);
+                }
+                let (epoch, head, durable) = (self.epoch.clone(), self.log.head(), self.config.durable);
+                Claimed::Claimed { mark, refusals, epoch, head, durable }
+            }
+        })
+    }
+
+    fn append(
+        &mut self,
+        fence: &Fence,
+        n: u64,
+        batch: &[Post<P>],
+        now: Instant,
+    ) -> Result<Appended, Failure> {
+        self.enter(&fence.epoch, now)?;
+        let (log, now) = (&mut self.log, self.now);
+        let appended = self.records.under(fence, now, |record| {
+            // An empty batch is a release, whatever its n. [ENG-20]
+            if !batch.is_empty() && n > record.mark + 1 {
+                return Appended::Gap { mark: record.mark };
+            }
+            let settled = usize::try_from((record.mark + 1).saturating_sub(n)).unwrap_or(usize::MAX);
+            let fresh = batch.get(settled..).unwrap_or_default();
+            if fresh.is_empty() {
+                return Appended::Duplicate { mark: record.mark, refusals: record.refusals() };
+            }
+            let mut numbers = Vec::with_capacity(fresh.len());
+            for post in fresh {
+                if !log.has_room(post, now) {
+                    return Appended::Full { mark: record.mark };
+                }
+                numbers.push(log.store(post.clone(), now));
+                record.mark += 1;
+            }
+            Appended::Stored { mark: record.mark, numbers }
+        });
+        self.bury();
+        if matches!(appended, Some(Appended::Stored { .. } | Appended::Full { .. })) {
+            self.changes += 1;
+        }
+        Ok(appended.unwrap_or(Appended::Fenced))
+    }
+
+    fn refuse(
+        &mut self,
+        fence: &Fence,
+        n: u64,
+        code: &RefusalCode,
+        now: Instant,
+    ) -> Result<RefusalAnswer, Failure> {
+        self.enter(&fence.epoch, now)?;
+        let refused = self.records.under(fence, self.now, |record| {
+            if n > record.mark + 1 {
+                return RefusalAnswer::Gap { mark: record.mark };
+            }
+            if n <= record.mark {
+                return RefusalAnswer::Duplicate { mark: record.mark, refusals: record.refusals() };
+            }
+            if record.refuse(n, code) {
+                RefusalAnswer::Refused { mark: record.mark }
+            } else {
+                RefusalAnswer::Full { mark: record.mark }
+            }
+        });
+        self.bury();
+        Ok(refused.unwrap_or(RefusalAnswer::Fenced))
+    }
+
+    fn read(
+        &mut self,
+        epoch: &LogEpoch,
+        filter: &Filter,
+        span: Span,
+        limit: Limit,
+        direction: Direction,
+        now: Instant,
+    ) -> Result<Read<P>, Failure> {
+        self.enter(epoch, now)?;
+        Ok(self.log.read(filter, span, limit, direction))
+    }
+
+    fn tail(
+        &mut self,
+        epoch: &LogEpoch,
+        filter: &Filter,
+        cursor: &mut Cursor,
+        limit: Limit,
+        now: Instant,
+    ) -> Result<Tailed<P>, Failure> {
+        self.enter(epoch, now)?;
+        let span = Span { after: cursor.position, before: u64::MAX };
+        Ok(match self.log.read(filter, span, limit, Direction::Upwards) {
+            Read::Trimmed(subjects) => Tailed::Trimmed(subjects),
+            Read::Behind { head } => Tailed::Behind { head },
+            Read::Interval(interval) => {
+                cursor.position = interval.upto;
+                let casts = self.casts.since(cursor, filter);
+                Tailed::Step { interval, casts }
+            }
+        })
+    }
+
+    fn trimmed(
+        &mut self,
+        epoch: &LogEpoch,
+        filter: &Filter,
+        now: Instant,
+    ) -> Result<Vec<(Subject, u64)>, Failure> {
+        self.enter(epoch, now)?;
+        Ok(filter.iter().map(|(subject, _)| (subject.clone(), self.log.trimmed(subject))).collect())
+    }
+
+    fn publish(&mut self, epoch: &LogEpoch, cast: Post<P>, now: Instant) -> Result<(), Failure> {
+        self.enter(epoch, now)?;
+        self.casts.publish(cast, self.now);
+        self.changes += 1;
+        Ok(())
+    }
+
+    fn forget(&mut self, producer: &Producer, now: Instant) -> Result<(), Failure> {
+        self.handle_timeout(now);
+        self.records.remove(producer);
+        self.bury();
+        Ok(())
+    }
+}
