@@ -16,6 +16,7 @@ mod outbox;
 mod pacer;
 mod random;
 mod rtt;
+pub mod session;
 mod state;
 mod time;
 mod timer;
