@@ -2,7 +2,7 @@
 
 use super::joins::{Joins, Verdict};
 use super::opening::Opened;
-use super::reader::Loss;
+use super::record::Loss;
 use super::{ADVANCE_EVERY, Amount, Content, FRAME_OCTETS_COUNTED_MAX, ROOMS_MAX, Violation};
 use crate::engine::{
     Cursor, Direction, Engine, Failure, Filter, Interval, Limit, LogEpoch, Message, Post, Read, Span,

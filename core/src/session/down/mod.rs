@@ -11,13 +11,15 @@ mod joins;
 mod opening;
 mod pending;
 mod reader;
+mod record;
 mod rooms;
 
 pub use feed::{Answer, Feed, Look, Outbound};
 pub use joins::Verdict;
 pub use opening::{Asked, Behind, Opened, Opening, Standing};
 pub use pending::{Delivery, Entry, Pending, Share};
-pub use reader::{Element, Hello, Loss, Persisted, Reader, Record, Report, Started, Welcome};
+pub use reader::Reader;
+pub use record::{Element, Hello, Loss, Persisted, Record, Report, Started, Welcome};
 pub use rooms::{Place, Seat, Unfit, Wish};
 
 use crate::engine::Payload;

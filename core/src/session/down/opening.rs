@@ -1,6 +1,6 @@
 //! What a node answers to `hello`: positions, froms, denials and what is lost.
 
-use super::reader::Loss;
+use super::record::Loss;
 use super::{Amount, FRAME_OCTETS_COUNTED_MAX, Violation, WINDOW_MESSAGES, WINDOW_OCTETS};
 use crate::engine::{Filter, LogEpoch, Subject};
 
