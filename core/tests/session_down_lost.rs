@@ -133,3 +133,17 @@ fn a_loss_that_cannot_be() {
     assert_eq!(told, Some(Report::Lost(vec![subject("room_a")])));
     assert_eq!(world.client.handle_lost(&"e0".into(), &loss(&["room_x"], 6)), Ok(None));
 }
+
+/// [LOST-4] [ROOM-14]: left and wished for again while `hello` was on its way.
+#[test]
+fn a_room_that_was_left_has_lost_nothing() {
+    let mut world = small(&["room_a"]);
+    world.drop_link();
+    post(&mut world, &["room_a", "x", "x", "x", "x"]);
+    world.connect();
+    world.client.leave(&subject("room_a"));
+    world.client.join(subject("room_a")).unwrap();
+    world.settle_down();
+    assert_eq!(losses(&world), Vec::<Vec<Subject>>::new());
+    assert_eq!(world.client.record().seats[&subject("room_a")].from, Some(5));
+}

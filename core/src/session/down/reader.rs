@@ -174,7 +174,8 @@ impl Reader {
                 reports.push(Report::Joined(place.subject));
             }
         }
-        lost.retain(|subject| self.record.seats.contains_key(subject));
+        // Of a room that was left since `hello` nothing is missed, even if it is wished for again.
+        lost.retain(|subject| self.record.seats.get(subject).is_some_and(|seat| seat.from.is_some()));
         self.record.own = Some(welcome.own);
         self.record.epoch = Some(welcome.epoch);
         self.record.received = welcome.position;
