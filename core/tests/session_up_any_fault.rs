@@ -230,7 +230,7 @@ impl World {
                 }
             }
             Down::Ack(octets) => {
-                let frame = split(Form::Text, &octets).unwrap();
+                let frame = split(Form::Text, &octets);
                 let ack = FromServer::parse(frame.head, frame.shape(), 1 << 30).unwrap().unwrap();
                 let FromServer::Ack { n, credit, refused } = ack else { panic!() };
                 self.client.ack(n, credit, refused, self.now).unwrap()
@@ -324,7 +324,7 @@ impl World {
             None => return false,
             Some(Up::Hello(hello)) => self.hello(number, hello),
             Some(Up::Send(form, octets, messages)) => {
-                let frame = split(form, &octets).unwrap();
+                let frame = split(form, &octets);
                 let send = FromClient::parse(frame.head, frame.shape(), 1 << 30).unwrap().unwrap();
                 let FromClient::Send { n, count, oldest } = send else { panic!() };
                 assert_eq!(usize::from(count), messages.len());

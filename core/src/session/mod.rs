@@ -1,6 +1,8 @@
-//! What either end of `everwire.v1` keeps in order to promise "exactly once". Pure state: no timer, no socket, no
-//! payload; whoever drives a part says what time it is and carries out what it answers.
+//! What either end of `everwire.v1` keeps in order to promise "exactly once", over many links. Pure state: no timer, no
+//! socket, no payload; whoever drives a part says what time it is and carries out what it answers. The machines of both
+//! ends are composed of these parts.
 
+pub mod down;
 pub mod up;
 
 /// A peer has broken a rule that only the state of a link can show. The link is closed with 4002, and nothing of the

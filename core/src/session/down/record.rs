@@ -1,0 +1,164 @@
+//! What a client keeps, is told, and tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::pending::{Delivery, Pending};
+use super::rooms::{LinkRooms, Place, Seat};
+use super::{Amount, Violation};
+use crate::engine::{LogEpoch, Subject};
+
+/// What the host keeps. It is written before the action that it belongs to is carried out; everything else of a
+/// [`super::Reader`] may be lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The log in which the positions were given; `None` before the first `welcome`.
+    pub epoch: Option<LogEpoch>,
+    /// Everything of the filter up to here is in the host's hands.
+    pub received: u64,
+    /// The client's own subject as the last `welcome` named it.
+    pub own: Option<Subject>,
+    /// The rooms, the client's own subject among them.
+    pub seats: BTreeMap<Subject, Seat>,
+    /// What is not processed.
+    pub pending: Pending,
+}
+
+/// What outlives a page, for delivery at least once. [HELLO-6]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Persisted {
+    /// The log in which the positions were given.
+    pub epoch: LogEpoch,
+    /// Everything of the filter up to here has been processed.
+    pub seen: u64,
+    /// The rooms that belonged to it.
+    pub seats: BTreeMap<Subject, Seat>,
+}
+
+/// The part of `hello` that is about what comes down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// `logEpoch`.
+    pub epoch: Option<LogEpoch>,
+    /// `position`.
+    pub position: Option<u64>,
+    /// `rooms`.
+    pub rooms: Vec<(Subject, Seat)>,
+    /// `held`.
+    pub held: Amount,
+}
+
+/// The part of `welcome` that is about what comes down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// `logEpoch`.
+    pub epoch: LogEpoch,
+    /// `identity`: the client's own subject.
+    pub own: Subject,
+    /// `position`.
+    pub position: u64,
+    /// `rooms`.
+    pub rooms: Vec<Place>,
+    /// `denied`, each with its code.
+    pub denied: Vec<(Subject, Box<str>)>,
+    /// `lost`.
+    pub lost: Option<Loss>,
+}
+
+/// What is gone. [LOST-1]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Of these.
+    pub subjects: Vec<Subject>,
+    /// Everything from here on will be pushed.
+    pub first: u64,
+}
+
+/// An element of a push, as the host has found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// For a handler.
+    Message(Subject),
+    /// No envelope, over the client's own limit, or of a type that nobody listens to: processed at once. [CRED-11]
+    Skipped,
+}
+
+/// A message whose handler is to be started now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// Its name for [`super::Reader::settle`].
+    pub delivery: Delivery,
+    /// With `s`, its stable name. [POS-17]
+    pub epoch: LogEpoch,
+    /// Its place in the log.
+    pub s: u64,
+    /// Where it was addressed.
+    pub subject: Subject,
+}
+
+/// What the application is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// It is in this room.
+    Joined(Subject),
+    /// It is not in this room, and this is why.
+    Denied(Subject, Box<str>),
+    /// Something of these is gone: they must be loaded afresh.
+    Lost(Vec<Subject>),
+    /// This handler has been running for [`super::STUCK_AFTER`].
+    Unsettled(Delivery),
+    /// Nothing has been processed for [`super::STUCK_AFTER`] while the server may push nothing; the oldest that is pending.
+    WindowShut(Delivery),
+}
+
+pub(super) fn check_loss(loss: &Loss, position: u64) -> Result<u64, Violation> {
+    let subjects: BTreeSet<_> = loss.subjects.iter().collect();
+    match loss.first.checked_sub(1) {
+        Some(from) if from >= position && !subjects.is_empty() && subjects.len() == loss.subjects.len() => {
+            Ok(from)
+        }
+        _ => Err(Violation::Lost),
+    }
+}
+
+/// [WELC-9] [WELC-10] [LOST-7]
+pub(super) fn check_welcome(
+    welcome: &Welcome,
+    record: &Record,
+    named: &LinkRooms,
+    same: bool,
+) -> Result<(), Violation> {
+    if same && welcome.position != record.received {
+        return Err(Violation::Welcome);
+    }
+    let places: BTreeMap<_, _> = welcome.rooms.iter().map(|place| (&place.subject, place.from)).collect();
+    let denied: BTreeSet<_> = welcome.denied.iter().map(|(subject, _)| subject).collect();
+    let once = places.len() == welcome.rooms.len() && denied.len() == welcome.denied.len();
+    let foreign =
+        places.keys().chain(&denied).any(|subject| !named.was_named(subject) && **subject != welcome.own);
+    let both = denied.iter().any(|subject| places.contains_key(*subject));
+    let absent = named.named().any(|subject| !places.contains_key(subject) && !denied.contains(subject));
+    if !once || foreign || both || absent || !places.contains_key(&welcome.own) {
+        return Err(Violation::Welcome);
+    }
+    if let Some(loss) = &welcome.lost {
+        check_loss(loss, welcome.position)?;
+        if loss.subjects.iter().any(|subject| !places.contains_key(subject)) {
+            return Err(Violation::Lost);
+        }
+    }
+    let lost = |subject| welcome.lost.as_ref().is_some_and(|loss| loss.subjects.contains(subject));
+    for (subject, from) in places {
+        let known =
+            record.seats.get(subject).filter(|_| !named.is_leaving(subject)).and_then(|seat| seat.from);
+        let right = match known.filter(|_| same && !lost(subject)) {
+            Some(known) => from == known,
+            // A room that has been left since may come back with the `from` it had.
+            None if named.is_leaving(subject) => true,
+            None => from >= welcome.position,
+        };
+        if !right {
+            return Err(Violation::Welcome);
+        }
+    }
+    Ok(())
+}

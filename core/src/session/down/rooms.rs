@@ -1,0 +1,167 @@
+//! The client's rooms: what is on the record, what is wished, and what this link has been asked for.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{ROOMS_MAX, Violation};
+use crate::engine::Subject;
+use crate::frame::Room;
+
+/// A room on the record: somebody wishes to be in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seat {
+    /// Messages above it are this client's; `None` until the server has said so.
+    pub from: Option<u64>,
+    /// What lets a `hello` claim `from`.
+    pub grant: Option<Box<str>>,
+}
+
+/// A room as `welcome` and `joined` give it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The room.
+    pub subject: Subject,
+    /// Messages above it are pushed.
+    pub from: u64,
+    /// What lets a later `hello` claim `from`.
+    pub grant: Option<Box<str>>,
+}
+
+/// A frame to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// `join`.
+    Join(Subject),
+    /// `leave`.
+    Leave(Subject),
+}
+
+/// Why a room cannot be joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is no subject. [FRM-11]
+    Malformed,
+    /// [`ROOMS_MAX`] are on the record.
+    TooMany,
+}
+
+pub(super) type Seats = BTreeMap<Subject, Seat>;
+
+/// What one link knows of rooms. Forgotten with it. [KEEP-3]
+#[derive(Clone, Debug, Default)]
+pub(super) struct LinkRooms {
+    own: Option<Subject>,
+    /// In the node's filter, as far as it has been told and has answered.
+    in_force: BTreeSet<Subject>,
+    /// Left by the application while in force, or named in `hello`: a new wish must not take over the old `from`.
+    leaving: BTreeSet<Subject>,
+    /// Joins without an answer, in their order.
+    asked: VecDeque<Subject>,
+    /// Rooms to be looked at by [`LinkRooms::next`].
+    changed: BTreeSet<Subject>,
+    open: bool,
+}
+
+impl LinkRooms {
+    /// A link whose `hello` names these.
+    pub(super) fn hello(seats: &Seats) -> Self {
+        Self { in_force: seats.keys().cloned().collect(), ..Self::default() }
+    }
+
+    pub(super) fn was_named(&self, subject: &Subject) -> bool {
+        !self.open && self.in_force.contains(subject)
+    }
+
+    /// The rooms of `hello`, until `welcome` has come.
+    pub(super) fn named(&self) -> impl Iterator<Item = &Subject> {
+        self.in_force.iter()
+    }
+
+    pub(super) fn is_leaving(&self, subject: &Subject) -> bool {
+        self.leaving.contains(subject)
+    }
+
+    /// The filter is the one of `welcome`.
+    pub(super) fn welcome(&mut self, own: Subject, rooms: impl Iterator<Item = Subject>, seats: &Seats) {
+        self.in_force = rooms.collect();
+        self.leaving = self.leaving.intersection(&self.in_force).cloned().collect();
+        self.changed = self.in_force.iter().chain(seats.keys()).cloned().collect();
+        self.own = Some(own);
+        self.open = true;
+    }
+
+    pub(super) fn wish(&mut self, subject: &Subject) {
+        self.changed.insert(subject.clone());
+    }
+
+    pub(super) fn leave(&mut self, subject: &Subject) {
+        if self.in_force.contains(subject) {
+            self.leaving.insert(subject.clone());
+        }
+        self.changed.insert(subject.clone());
+    }
+
+    /// What is to be written next. Nothing of a room whose `join` is unanswered: the answer to an earlier join would be
+    /// taken for that to a later one. [ROOM-3]
+    pub(super) fn next(&mut self, seats: &Seats) -> Option<Wish> {
+        while self.open {
+            let subject = self.changed.pop_first()?;
+            if self.asked.contains(&subject) || self.own.as_ref() == Some(&subject) {
+                continue;
+            }
+            let wished = seats.contains_key(&subject);
+            if self.in_force.contains(&subject) {
+                if !wished || self.leaving.contains(&subject) {
+                    self.in_force.remove(&subject);
+                    self.leaving.remove(&subject);
+                    self.changed.insert(subject.clone());
+                    return Some(Wish::Leave(subject));
+                }
+            } else if wished {
+                self.asked.push_back(subject.clone());
+                return Some(Wish::Join(subject));
+            }
+        }
+        None
+    }
+
+    /// Takes the answer to the oldest join. [ROOM-2]
+    pub(super) fn answered(&mut self, subject: &Subject, joined: bool) -> Result<(), Violation> {
+        if self.asked.front() != Some(subject) {
+            return Err(Violation::Unexpected);
+        }
+        self.asked.pop_front();
+        if joined {
+            self.in_force.insert(subject.clone());
+        }
+        self.changed.insert(subject.clone());
+        Ok(())
+    }
+
+    pub(super) fn is_next(&self, subject: &Subject) -> bool {
+        self.asked.front() == Some(subject)
+    }
+
+    pub(super) fn is_asked(&self, subject: &Subject) -> bool {
+        self.asked.contains(subject)
+    }
+
+    /// Whether a revocation was for this seat and not for one that had been left before.
+    pub(super) fn revoked(&mut self, subject: &Subject) -> bool {
+        let held = self.in_force.remove(subject);
+        let left = self.leaving.remove(subject);
+        self.changed.insert(subject.clone());
+        held && !left
+    }
+}
+
+/// Whether one more room fits on the record. [FRM-11] [LIM-11]
+pub(super) fn check(seats: &Seats, own: Option<&Subject>, subject: &Subject) -> Result<(), Unfit> {
+    let rooms = seats.keys().filter(|seat| own != Some(*seat)).count();
+    if Room::encode(subject.as_str()).is_none() {
+        Err(Unfit::Malformed)
+    } else if rooms >= ROOMS_MAX && !seats.contains_key(subject) {
+        Err(Unfit::TooMany)
+    } else {
+        Ok(())
+    }
+}
