@@ -23,6 +23,10 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
+/// Functions of one caller are inlined only if they are short (−250 bytes with gzip), and those of a name stand together,
+/// which compresses better (−170).
+const SMALLER: [&str; 2] = ["--one-caller-inline-max-function-size=20", "--reorder-functions-by-name"];
+
 /// Tried in turn, the smallest by gzip is kept: each of them won for some state of the code.
 const LEVELS: [&str; 3] = ["-Oz", "-Os", "-O3"];
 
@@ -215,6 +219,7 @@ fn wasm_opt(level: &str, from: &Path, to: &Path) -> std::process::Command {
     command
         .arg(level)
         .args(FEATURES)
+        .args(SMALLER)
         .args(["--strip-producers", "--strip-target-features"])
         .arg(from)
         .arg("--output")

@@ -12,7 +12,7 @@ use crate::wasm::Module;
 use crate::workspace::{root, shown};
 
 /// The most that `everwire/slim` may cost a page, JavaScript and wasm together, with gzip.
-const SLIM_MAX: u64 = 28 * 1024;
+const SLIM_MAX: u64 = 28_000;
 /// The most that the zero-configuration entry may cost.
 const INLINED_MAX: u64 = 40 * 1024;
 /// How far an entry may move from its recorded figure, in percent. Smaller is suspicious too: something may be missing.
@@ -177,8 +177,7 @@ mod tests {
 
     #[test]
     fn the_budget_holds_whatever_is_recorded() {
-        let list =
-            problems(&entries(28 * 1024 + 1, 30000), "slim 28673 x\ninlined 30000 x\n").expect("readable");
+        let list = problems(&entries(28_001, 30000), "slim 28001 x\ninlined 30000 x\n").expect("readable");
         assert!(list.len() == 1 && list[0].contains("budget"), "{list:?}");
     }
 
