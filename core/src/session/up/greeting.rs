@@ -50,7 +50,7 @@ pub struct Welcome<'a> {
 /// A `welcome` that opens nothing. The link is closed with 4002 either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotWelcome {
-    /// The server does not know the producer and has not said so: [`Sending::unknown`] is to be called. [WELC-5]
+    /// The server does not know the producer and has not said so: [`Sending::unknown`](super::Sending::unknown) is to be called. [WELC-5]
     Unknown,
     /// A protocol error.
     Broken(Broken),

@@ -1,4 +1,4 @@
-//! What the host keeps of a [`Sending`], and what makes a fresh one of it.
+//! What the host keeps of a [`Sending`](super::Sending), and what makes a fresh one of it.
 
 use super::message::Outgoing;
 use crate::engine::Producer;
