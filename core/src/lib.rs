@@ -12,6 +12,7 @@ mod codes;
 pub mod engine;
 pub mod frame;
 mod liveness;
+pub mod mutant;
 mod outbox;
 mod pacer;
 mod pipe;

@@ -126,8 +126,15 @@ impl<'a> Code<'a> {
 }
 
 /// What lets a later `hello` claim a room's `from`. Opaque to the client. [ROOM-9]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Grant<'a>(&'a str);
+
+/// A grant is a secret and may appear in no log line. [SEC-4]
+impl core::fmt::Debug for Grant<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
 
 impl<'a> Grant<'a> {
     /// Takes a grant if it is spelled as one.

@@ -3,7 +3,14 @@
 //! ends are composed of these parts.
 
 pub mod down;
+mod greeting;
+mod secret;
 pub mod up;
+
+pub use greeting::{
+    EPOCH_BYTES_MAX, FEATURES_MAX, Hello, Limits, REQUESTS_MAX, TOKEN_BYTES_MAX, Welcome, Wished, is_token,
+};
+pub use secret::Secret;
 
 /// A peer has broken a rule that only the state of a link can show. The link is closed with 4002, and nothing of the
 /// frame has been carried out. [CLOSE-2]

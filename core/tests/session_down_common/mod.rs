@@ -291,7 +291,7 @@ impl World {
                         None
                     }
                     FromServer::Joined { room, from, grant } => {
-                        let grant = grant.map(|grant| grant.as_str().into());
+                        let grant = grant.map(|grant| everwire_core::session::Secret::from(grant.as_str()));
                         self.client.handle_joined(Place {
                             subject: subject(&room.subject().unwrap()),
                             from,

@@ -31,6 +31,8 @@ pub const WINDOW_MESSAGES: u64 = 8192;
 pub const WINDOW_OCTETS: u64 = 1 << 20;
 /// What one frame counts as at most, so that one stuck message of the default size does not shut the window. [CRED-9]
 pub const FRAME_OCTETS_COUNTED_MAX: u64 = 262_144;
+/// Octets that earlier links can have left: a window and the frame that overshot it. [CRED-10]
+pub const HELD_OCTETS_MAX: u64 = WINDOW_OCTETS - 1 + FRAME_OCTETS_COUNTED_MAX;
 /// Rooms of a link besides the client's own subject. [LIM-11]
 pub const ROOMS_MAX: usize = 256;
 /// How long processing may wait to be reported while less than half a window is outstanding. [CRED-14]
@@ -69,6 +71,11 @@ impl Amount {
             messages: self.messages.saturating_sub(other.messages),
             octets: self.octets.saturating_sub(other.octets),
         }
+    }
+
+    /// Whether earlier links can have left so much.
+    pub(in crate::session) fn is_holdable(self) -> bool {
+        self.messages <= WINDOW_MESSAGES && self.octets <= HELD_OCTETS_MAX
     }
 
     /// Whether with so much outstanding a push of so many messages may be written. [CRED-10]

@@ -1,11 +1,8 @@
 //! What a node answers to `hello`: positions, froms, denials and what is lost.
 
 use super::record::Loss;
-use super::{Amount, FRAME_OCTETS_COUNTED_MAX, Violation, WINDOW_MESSAGES, WINDOW_OCTETS};
+use super::{Amount, Violation};
 use crate::engine::{Filter, LogEpoch, Subject};
-
-/// Octets that earlier links can have left: a window and the frame that overshot it. [CRED-10]
-const HELD_OCTETS_MAX: u64 = WINDOW_OCTETS - 1 + FRAME_OCTETS_COUNTED_MAX;
 
 /// What the authorisation says of a room of `hello`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,8 +79,7 @@ impl Opening {
 
     /// Whether `held` is within what a client can have.
     pub fn check(&self) -> Result<(), Violation> {
-        let fits = self.held.messages <= WINDOW_MESSAGES && self.held.octets <= HELD_OCTETS_MAX;
-        if fits { Ok(()) } else { Err(Violation::Totals) }
+        if self.held.is_holdable() { Ok(()) } else { Err(Violation::Totals) }
     }
 
     /// The answer.

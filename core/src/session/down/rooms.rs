@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::{ROOMS_MAX, Violation};
 use crate::engine::Subject;
 use crate::frame::Room;
+use crate::session::Secret;
 
 /// A room on the record: somebody wishes to be in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub struct Seat {
     /// Messages above it are this client's; `None` until the server has said so.
     pub from: Option<u64>,
     /// What lets a `hello` claim `from`.
-    pub grant: Option<Box<str>>,
+    pub grant: Option<Secret>,
 }
 
 /// A room as `welcome` and `joined` give it.
@@ -23,7 +24,7 @@ pub struct Place {
     /// Messages above it are pushed.
     pub from: u64,
     /// What lets a later `hello` claim `from`.
-    pub grant: Option<Box<str>>,
+    pub grant: Option<Secret>,
 }
 
 /// A frame to be written.
