@@ -2,3 +2,4 @@
 
 mod random;
 pub mod storm;
+pub mod world;

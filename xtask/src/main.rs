@@ -11,6 +11,7 @@ mod package;
 mod proc;
 mod setup;
 mod shorten;
+mod simulate;
 mod size;
 mod step;
 mod storm;
@@ -31,6 +32,8 @@ Usage: cargo xtask COMMAND
   build                      wasm and npm package into pkg/, ready for `npm pack`
   size [--json FILE]         raw, gzip and brotli bytes of what is published, and where the wasm bytes go
   clauses [--all]            each clause of docs/PROTOCOL.md, its tests, and whether they pass; fails while one has none
+  simulate [--seeds N] [--from S] [--mutants [NAME…]] [--trace]
+                             many clients, nodes and bad luck in virtual time: does every promise hold?
   storm [--clients N] [--json FILE]
                              everybody loses one server at once: dials, peaks and times, beside the peers' rules
   help                       this text
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "build" => build(rest).map(|()| true),
         "clauses" => clauses::run(rest),
+        "simulate" => simulate::run(rest),
         "size" => size::run(rest).map(|()| true),
         "storm" => storm::run(rest).map(|()| true),
         unknown => {
