@@ -254,7 +254,7 @@ impl Run {
                 }
                 let written = near(mark, written);
                 let Fence { producer, link, oldest, .. } = fence;
-                let claim = Claim { producer, identity, inbox: inbox(id), link, oldest, written };
+                let claim = Claim { producer, identity, inbox: inbox(id), link, oldest, written, born: None };
                 let answer = self.engine.claim(&claim, self.now).unwrap();
                 assert_eq!(answer, self.model.claim(&claim));
                 if let Claimed::Claimed { mark, .. } = answer {
@@ -270,7 +270,7 @@ impl Run {
                     self.posted += 1;
                     self.origin.insert(self.posted, (life, number));
                     let payload = Body { id: self.posted, octets };
-                    batch.push(Post { subject: subject(room), payload });
+                    batch.push(Post::new(subject(room), payload));
                 }
                 if old_epoch {
                     fence.epoch = self.old_epoch.clone();
@@ -281,7 +281,7 @@ impl Run {
                 let answer = self.engine.append(&fence, n, &batch, self.now).unwrap();
                 assert_eq!(answer, self.model.append(&fence, n, &batch));
                 match answer {
-                    Appended::Stored { mark, numbers } => {
+                    Appended::Stored { mark, numbers } | Appended::Full { mark, numbers } => {
                         self.said.held(&fence, mark);
                         for s in numbers {
                             assert!(s > self.said.last_s && self.said.numbers.insert(s), "no new number");
@@ -289,11 +289,6 @@ impl Run {
                         }
                     }
                     Appended::Duplicate { mark, .. } | Appended::Gap { mark } => self.said.held(&fence, mark),
-                    Appended::Full { mark } => {
-                        self.said.held(&fence, mark);
-                        // What a leading part was given is not told.
-                        self.said.last_s = self.model.head();
-                    }
                     Appended::Fenced => {}
                 }
             }
@@ -329,7 +324,7 @@ impl Run {
             }
             Op::Publish { room } => {
                 self.posted += 1;
-                let cast = Post { subject: subject(room), payload: Body { id: self.posted, octets: 10 } };
+                let cast = Post::new(subject(room), Body { id: self.posted, octets: 10 });
                 self.engine.publish(&epoch, cast.clone(), self.now).unwrap();
                 self.model.casts.push((self.model.now, cast));
             }

@@ -137,8 +137,8 @@ fn a_full_log_stores_a_leading_part_and_the_rest_later() {
     let mut bench = Bench::with(config);
     bench.claimed(1, 1, 1, 0);
     let batch = posts("room", 1..=6);
-    assert_eq!(bench.append(1, 1, 1, 1, &batch), Appended::Full { mark: 4 });
-    assert_eq!(bench.append(1, 1, 1, 1, &batch), Appended::Full { mark: 4 });
+    assert_eq!(bench.append(1, 1, 1, 1, &batch), Appended::Full { mark: 4, numbers: vec![1, 2, 3, 4] });
+    assert_eq!(bench.append(1, 1, 1, 1, &batch), Appended::Full { mark: 4, numbers: vec![] });
     assert_eq!(bench.trimmed("room"), 0);
     bench.pass(secs(10));
     assert_eq!(bench.append(1, 1, 1, 1, &batch), Appended::Stored { mark: 6, numbers: vec![5, 6] });
@@ -154,9 +154,13 @@ fn a_long_message_waits_for_the_room_of_several() {
     bench.append(1, 1, 1, 1, &posts("room", 1..=2));
     bench.pass(secs(5));
     bench.append(1, 1, 1, 3, &posts("room", 3..=4));
-    let long = [Post { subject: "room".into(), payload: Body { id: 5, octets: 900 } }];
+    let long = [Post::new("room".into(), Body { id: 5, octets: 900 })];
     bench.pass(secs(5));
-    assert_eq!(bench.append(1, 1, 1, 5, &long), Appended::Full { mark: 4 }, "3 is too young to go");
+    assert_eq!(
+        bench.append(1, 1, 1, 5, &long),
+        Appended::Full { mark: 4, numbers: vec![] },
+        "3 is too young to go"
+    );
     bench.pass(secs(5));
     assert!(stored(&bench.append(1, 1, 1, 5, &long)));
     assert_eq!(bench.trimmed("room"), 4);

@@ -57,7 +57,7 @@ fn bytes_are_bounded() {
     for n in 1..=500 {
         let octets = if n % 50 == 0 { 3 * octets_max } else { n % 7 };
         let payload = Body { id: n as u32, octets };
-        assert!(stored(&bench.append(1, 1, n, n, &[Post { subject: "a".into(), payload }])));
+        assert!(stored(&bench.append(1, 1, n, n, &[Post::new("a".into(), payload)])));
         let holds = bench.engine.memory_use();
         assert!(holds.octets <= octets_max || holds.messages == 1);
         assert!(holds.messages as u64 <= octets_max / STORED_OVERHEAD_OCTETS);
@@ -100,6 +100,7 @@ fn a_flood_of_strangers_costs_what_the_bounds_say() {
             link: 1 + id as u64 % 3,
             oldest: 1,
             written: 0,
+            born: None,
         };
         bench.engine.claim(&claim, bench.now).unwrap();
         let fence = Fence { producer: claim.producer, ..bench.fence(0, claim.link, 1) };

@@ -19,10 +19,12 @@ fn a_new_producer_is_created_and_found_again() {
     let claimed = bench.claim(1, 1, 1, 0);
     let expected = Claimed::Claimed {
         mark: 0,
+        born: 1,
         refusals: Vec::new(),
         epoch: bench.epoch.clone(),
         head: 0,
         durable: false,
+        limit: 1 << 20,
     };
     assert_eq!(claimed, expected);
     assert_eq!(bench.claim(1, 2, 1, 0), expected);

@@ -59,14 +59,14 @@ fn inboxes_are_bounded_in_bytes() {
         for _ in 0..5 {
             n += 1;
             let payload = Body { id: n as u32, octets: INBOX_OCTETS_MAX / 3 };
-            assert!(stored(&bench.append(200, 1, 1, n, &[Post { subject: inbox(id), payload }])));
+            assert!(stored(&bench.append(200, 1, 1, n, &[Post::new(inbox(id), payload)])));
             assert!(answers(&mut bench, id).len() <= 2);
             assert!(bench.engine.memory_use().octets <= inbox_octets_max);
         }
     }
     assert_eq!(answers(&mut bench, 1), [0u64; 0], "the oldest went first");
     let payload = Body { id: 0, octets: 2 * inbox_octets_max };
-    bench.append(200, 1, 1, n + 1, &[Post { subject: inbox(1), payload }]);
+    bench.append(200, 1, 1, n + 1, &[Post::new(inbox(1), payload)]);
     assert_eq!(answers(&mut bench, 1), [n + 1]);
     assert_eq!(bench.engine.memory_use().messages, 1);
 }

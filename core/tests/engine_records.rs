@@ -93,6 +93,7 @@ fn an_identity_has_a_thousand_records() {
             link: 1,
             oldest: 1,
             written: 0,
+            born: None,
         };
         bench.engine.claim(&claim, bench.now).unwrap();
     }

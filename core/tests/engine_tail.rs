@@ -122,7 +122,7 @@ fn casts_wait_in_bounded_room_only() {
     let casts = bench.look(&of, &mut cursor).3;
     assert_eq!((casts.len(), casts[0]), (CASTS_MAX, 10), "the newest");
 
-    let long = Post { subject: "a".into(), payload: Body { id: 1, octets: CAST_OCTETS_MAX / 2 + 1 } };
+    let long = Post::new("a".into(), Body { id: 1, octets: CAST_OCTETS_MAX / 2 + 1 });
     for _ in 0..5 {
         bench.engine.publish(&bench.epoch, long.clone(), bench.now).unwrap();
     }

@@ -3,7 +3,7 @@
 mod session_down_common;
 
 use everwire_core::engine::*;
-use everwire_core::session::down::*;
+use everwire_core::session::down::{Answer, *};
 use session_down_common::*;
 
 fn turn(world: &mut World) -> Vec<Outbound<Body>> {
@@ -164,7 +164,7 @@ fn intervals_with_a_hole_between_them_are_not_merged() {
 fn casts_pass_beside_and_never_late() {
     let mut world = World::open(&["room_a"]);
     let epoch = world.engine.epoch().clone();
-    let cast = |to: &str| Post { subject: subject(to), payload: Body { id: 0, octets: 9, binary: false } };
+    let cast = |to: &str| Post::new(subject(to), Body { id: 0, octets: 9, binary: false });
     let publish = |world: &mut World| {
         for to in ["room_a", "elsewhere"] {
             world.engine.publish(&epoch, cast(to), world.now).unwrap();

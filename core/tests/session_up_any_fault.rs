@@ -87,8 +87,6 @@ struct Link {
 struct World {
     now: Instant,
     engine: Memory<Body>,
-    /// The lives of the engine's records: the claim's part of them that this engine does not keep yet. [ENG-7]
-    born: BTreeMap<Producer, u64>,
     client: Sending,
     record: Record,
     links: BTreeMap<u64, Link>,
@@ -108,7 +106,6 @@ impl World {
         Self {
             now: Instant::default() + ms(1000),
             engine: Memory::new(MemoryConfig::default(), "e1".into()),
-            born: BTreeMap::new(),
             record: client.record(),
             client,
             links: BTreeMap::new(),
@@ -284,16 +281,9 @@ impl World {
         written: u64,
         born: Option<u64>,
     ) -> Claimed {
-        if born.is_some_and(|born| self.born.get(&producer).is_some_and(|known| *known != born)) {
-            return Claimed::Unknown;
-        }
         let inbox = format!("_inbox.{:?}", producer.0).as_str().into();
-        let claim = Claim { producer, identity: Identity::named("ann"), inbox, link, oldest, written };
-        let answer = self.engine.claim(&claim, self.now).unwrap();
-        if matches!(answer, Claimed::Claimed { .. }) {
-            self.born.entry(producer).or_insert(link);
-        }
-        answer
+        let claim = Claim { producer, identity: Identity::named("ann"), inbox, link, oldest, written, born };
+        self.engine.claim(&claim, self.now).unwrap()
     }
 
     fn hello(&mut self, number: u64, hello: Hello) {
@@ -305,14 +295,14 @@ impl World {
         }
         let (producing, producer, oldest) = claimed;
         let link = self.links.get_mut(&number).unwrap();
-        let Claimed::Claimed { mark, refusals, epoch, .. } = answer else {
+        let Claimed::Claimed { mark, born, refusals, epoch, .. } = answer else {
             link.closed = true;
             link.down.push_back(Down::Close(4005));
             return;
         };
         let fence = Fence { epoch, producer, link: number, oldest };
         let settling = Settling::new(fence, mark, &refusals, self.now).with_window(self.window);
-        let (born, credit) = (self.born[&producer], settling.credit());
+        let credit = settling.credit();
         link.down.push_back(Down::Welcome { producing, born, mark, refused: refusals, credit });
         link.judged = mark;
         link.settling = Some(settling);
@@ -381,7 +371,7 @@ impl World {
                     0 => carry_out(),
                     1 => Err(Failure::Unanswered),
                     2 => carry_out().and(Err(Failure::Unanswered)),
-                    _ => Ok(Appended::Full { mark }),
+                    _ => Ok(Appended::Full { mark, numbers: vec![] }),
                 };
                 settling.appended(answer, now);
             }
@@ -481,7 +471,6 @@ impl World {
             Op::Evict => {
                 let producer = self.record.producer;
                 self.engine.forget(&producer, self.now).unwrap();
-                self.born.remove(&producer);
                 self.evicted.insert(producer);
             }
             Op::Pass(millis) => self.now = self.now + ms(u64::from(millis)),

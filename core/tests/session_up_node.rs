@@ -1,6 +1,6 @@
 //! What a node holds a `send` against, what it asks of the engine, and when it says so.
 mod session_up_common;
-use everwire_core::engine::*;
+use everwire_core::engine::{Appended, Engine as _, Failure, RefusalAnswer};
 use everwire_core::session::up::*;
 use session_up_common::*;
 
@@ -197,7 +197,7 @@ fn a_full_engine_is_asked_again_later() {
     let mut node = Node::new();
     node.take(1, 3, 1, &[]);
     assert!(node.settling.call(node.now).is_some());
-    node.settling.appended(Ok(Appended::Full { mark: 1 }), node.now);
+    node.settling.appended(Ok(Appended::Full { mark: 1, numbers: vec![] }), node.now);
     assert_eq!(node.acks(), [(1, 8193, vec![])]);
     assert!(node.settling.call(node.now).is_none());
     assert_eq!(node.settling.deadline(), Some(at(250)));

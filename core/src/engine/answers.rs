@@ -21,6 +21,15 @@ pub struct Post<P> {
     pub subject: Subject,
     /// What it says.
     pub payload: P,
+    /// In an answer for an inbox the number of the request, else none. [REQ-4]
+    pub tag: Option<u64>,
+}
+
+impl<P> Post<P> {
+    /// A message that answers no request.
+    pub fn new(subject: Subject, payload: P) -> Self {
+        Self { subject, payload, tag: None }
+    }
 }
 
 /// A stored message.
@@ -32,6 +41,8 @@ pub struct Message<P> {
     pub subject: Subject,
     /// What it says.
     pub payload: P,
+    /// In an answer the number of the request, else none. [REQ-4]
+    pub tag: Option<u64>,
 }
 
 /// A refused number and why.
@@ -53,6 +64,8 @@ pub enum Claimed {
     Claimed {
         /// The highest number that is settled.
         mark: u64,
+        /// The link whose claim made the record: it names one life of the producer.
+        born: u64,
         /// Every refused number from `oldest` to `mark`.
         refusals: Vec<Refused>,
         /// The log's epoch.
@@ -61,11 +74,15 @@ pub enum Claimed {
         head: u64,
         /// Whether what is stored survives a crash of the server.
         durable: bool,
+        /// `limits.message`: how long a message of this log epoch may be, in octets. [LIM-23]
+        limit: u32,
     },
     /// Nothing is on record that this claim could go on from.
     Unknown,
     /// A higher link has been here.
     Fenced,
+    /// There is no place for a record: every one that could go is in use. Nothing was done. [ENG-22]
+    Full,
 }
 
 /// The answer to an append.
@@ -94,6 +111,8 @@ pub enum Appended {
     Full {
         /// The highest number that is settled.
         mark: u64,
+        /// The numbers s of what this call stored, in order.
+        numbers: Vec<u64>,
     },
     /// The link has been replaced, or the record is gone.
     Fenced,

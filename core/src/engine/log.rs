@@ -36,6 +36,7 @@ struct Entry<P> {
     at: Instant,
     subject: Subject,
     payload: P,
+    tag: Option<u64>,
     answer: bool,
 }
 
@@ -140,7 +141,7 @@ impl<P: Payload> Log<P> {
             self.idle.remove(&(lane.trimmed, post.subject.clone()));
         }
         let answer = lane.inbox;
-        let entry = Entry { at: now, subject: post.subject, payload: post.payload, answer };
+        let entry = Entry { at: now, subject: post.subject, payload: post.payload, tag: post.tag, answer };
         lane.numbers.push_back(s);
         lane.octets += entry.octets();
         let queue = if answer { &mut self.answers } else { &mut self.ordinary };
@@ -258,6 +259,12 @@ impl<P: Payload> Log<P> {
         self.lanes.get(subject).map_or(self.forgotten, |lane| lane.trimmed)
     }
 
+    /// The highest number stored under a subject, as far as it is remembered.
+    pub(super) fn latest(&self, subject: &Subject) -> u64 {
+        let last = self.lanes.get(subject).and_then(|lane| lane.numbers.back().copied());
+        last.unwrap_or(0).max(self.trimmed(subject))
+    }
+
     /// What would be missing from an interval that begins here. [ENG-26]
     pub(super) fn missing(&self, filter: &Filter, after: u64) -> Vec<Subject> {
         let missing = filter.iter().filter(|(subject, from)| self.trimmed(subject) > after.max(*from));
@@ -296,7 +303,8 @@ impl<P: Payload> Log<P> {
                 }
                 break;
             }
-            messages.push(Message { s, subject: entry.subject.clone(), payload: entry.payload.clone() });
+            let (subject, payload) = (entry.subject.clone(), entry.payload.clone());
+            messages.push(Message { s, subject, payload, tag: entry.tag });
         }
         if direction == Direction::Downwards {
             messages.reverse();

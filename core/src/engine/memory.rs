@@ -7,6 +7,7 @@ use super::{
     Appended, Claim, Claimed, Cursor, Direction, Engine, Failure, Fence, Filter, Limit, LogEpoch, Payload,
     Post, Producer, Read, RefusalAnswer, RefusalCode, Span, Subject, Tailed,
 };
+use crate::frame::{MESSAGE_BYTES_DEFAULT, MESSAGE_BYTES_LEAST, MESSAGE_BYTES_MOST};
 use crate::time::{Duration, Instant};
 
 /// The bounds of an engine in memory.
@@ -22,6 +23,8 @@ pub struct MemoryConfig {
     /// How old a message must be to be discarded for want of room. Until then an append is answered *full*, and
     /// writers wait. Zero lets a burst push out what readers have not seen, who are told that it is lost.
     pub age_min: Duration,
+    /// `limits.message` at the start of a log epoch, within [LIM-2]. [`Memory::raise_message_octets_max`] raises it.
+    pub message_octets_max: u32,
     /// How many bytes all inboxes together keep; the oldest answers go first, and their requests end by their
     /// timeout.
     pub inbox_octets_max: u64,
@@ -46,6 +49,7 @@ impl Default for MemoryConfig {
             octets_max: 64 << 20,
             age_max: Duration::from_secs(24 * 60 * 60),
             age_min: Duration::ZERO,
+            message_octets_max: MESSAGE_BYTES_DEFAULT as u32,
             inbox_octets_max: 64 << 20,
             records_max: 100_000,
             records_per_identity_max: RECORDS_PER_IDENTITY_MAX,
@@ -85,6 +89,7 @@ pub struct Memory<P> {
     records: Records,
     casts: Casts<P>,
     changes: u64,
+    message_octets_max: u32,
 }
 
 impl<P: Payload> Memory<P> {
@@ -103,7 +108,10 @@ impl<P: Payload> Memory<P> {
             per_identity_max: config.records_per_identity_max,
             refusals_max: config.refusals_max,
         });
-        Self { config, epoch, now: Instant::default(), log, records, casts: Casts::new(), changes: 0 }
+        let range = MESSAGE_BYTES_LEAST as u32..=MESSAGE_BYTES_MOST as u32;
+        let message_octets_max = config.message_octets_max.clamp(*range.start(), *range.end());
+        let (now, casts) = (Instant::default(), Casts::new());
+        Self { config, epoch, now, log, records, casts, changes: 0, message_octets_max }
     }
 
     /// Loses everything, as a crash does, and goes on under a name that no log had before [ENG-2], [KEEP-4].
@@ -123,6 +131,28 @@ impl<P: Payload> Memory<P> {
     /// Rises whenever a tail has something new to look at. Who drives nodes wakes them when it has risen.
     pub fn changes(&self) -> u64 {
         self.changes
+    }
+
+    /// The highest number that the log has given. A driver that has asked before sees whether it has grown.
+    pub fn head(&self) -> u64 {
+        self.log.head()
+    }
+
+    /// The highest number of a subject or an inbox; perhaps too high, never too low. A driver that has asked before
+    /// sees whether something has come.
+    pub fn latest(&self, subject: &Subject) -> u64 {
+        self.log.latest(subject)
+    }
+
+    /// `limits.message` of this log epoch.
+    pub fn message_octets_max(&self) -> u32 {
+        self.message_octets_max
+    }
+
+    /// Lets messages be longer from now on. Within a log epoch the limit never falls, since what is stored must stay
+    /// readable: less than it is has no effect. [LIM-23]
+    pub fn raise_message_octets_max(&mut self, octets: u32) {
+        self.message_octets_max = self.message_octets_max.max(octets.min(MESSAGE_BYTES_MOST as u32));
     }
 
     /// When something is due to go. Everything that is overdue goes at the next call anyway, so waking the engine up
@@ -174,12 +204,13 @@ impl<P: Payload> Engine<P> for Memory<P> {
         Ok(match verdict {
             ClaimVerdict::Unknown => Claimed::Unknown,
             ClaimVerdict::Fenced => Claimed::Fenced,
-            ClaimVerdict::Claimed { mark, refusals, created } => {
+            ClaimVerdict::Claimed { mark, born, refusals, created } => {
                 if created {
                     self.log.open_inbox(&claim.inbox);
                 }
                 let (epoch, head, durable) = (self.epoch.clone(), self.log.head(), self.config.durable);
-                Claimed::Claimed { mark, refusals, epoch, head, durable }
+                let limit = self.message_octets_max;
+                Claimed::Claimed { mark, born, refusals, epoch, head, durable, limit }
             }
         })
     }
@@ -206,7 +237,7 @@ impl<P: Payload> Engine<P> for Memory<P> {
             let mut numbers = Vec::with_capacity(fresh.len());
             for post in fresh {
                 if !log.has_room(post, now) {
-                    return Appended::Full { mark: record.mark };
+                    return Appended::Full { mark: record.mark, numbers };
                 }
                 numbers.push(log.store(post.clone(), now));
                 record.mark += 1;

@@ -4,6 +4,7 @@
 //! `docs/PROTOCOL.md` specifies both, and the clauses are cited where they are carried out.
 
 mod answers;
+mod call;
 mod casts;
 mod log;
 mod memory;
@@ -14,6 +15,7 @@ pub use answers::{
     Appended, Claimed, Cursor, Direction, Failure, Interval, Limit, Message, Payload, Post, Read,
     RefusalAnswer, Refused, Span, Tailed,
 };
+pub use call::{Answer, Call};
 pub use casts::{CAST_AGE_MAX, CAST_OCTETS_MAX, CASTS_MAX};
 pub use log::{INBOX_AGE_MAX, INBOX_ANSWERS_MAX, INBOX_OCTETS_MAX, STORED_OVERHEAD_OCTETS};
 pub use memory::{Memory, MemoryConfig, MemoryUse};

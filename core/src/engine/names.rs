@@ -81,7 +81,7 @@ impl Identity {
 }
 
 /// The arguments of a claim.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Whose record.
     pub producer: Producer,
@@ -96,11 +96,13 @@ pub struct Claim {
     pub oldest: u64,
     /// The highest number that the client has given; 0 if none.
     pub written: u64,
+    /// Which life of the record the client means: the link whose claim made it. None while it has given no number.
+    pub born: Option<u64>,
 }
 
 /// Under what an `append` or a `refuse` is made. It stands on its own, so that a call that was issued long ago is
 /// judged by what it knew.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fence {
     /// The log epoch of the link's claim.
     pub epoch: LogEpoch,
@@ -112,9 +114,10 @@ pub struct Fence {
     pub oldest: u64,
 }
 
-/// A set of (subject, from): the messages with that subject and a number above `from`.
+/// A set of (subject, from): the messages with that subject and a number above `from`. A clone shares it until one of
+/// the two changes, so that every call can carry its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter(BTreeMap<Subject, u64>);
+pub struct Filter(Arc<BTreeMap<Subject, u64>>);
 
 impl Filter {
     /// A filter that nothing passes.
@@ -131,12 +134,14 @@ impl Filter {
 
     /// Adds a subject, or gives it another `from`.
     pub fn insert(&mut self, subject: Subject, from: u64) {
-        self.0.insert(subject, from);
+        Arc::make_mut(&mut self.0).insert(subject, from);
     }
 
     /// Takes a subject out.
     pub fn remove(&mut self, subject: &Subject) {
-        self.0.remove(subject);
+        if self.0.contains_key(subject) {
+            Arc::make_mut(&mut self.0).remove(subject);
+        }
     }
 
     /// From where on a subject passes, if it does.
@@ -179,6 +184,7 @@ mod tests {
             link: 1,
             oldest: 1,
             written: 0,
+            born: None,
         };
         let printed = format!("{claim:?}");
         assert!(

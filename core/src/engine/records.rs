@@ -26,6 +26,7 @@ pub(super) struct Record {
     identity: Identity,
     inbox: Subject,
     link: u64,
+    born: u64,
     pub(super) mark: u64,
     floor: u64,
     refusals: BTreeMap<u64, RefusalCode>,
@@ -66,7 +67,7 @@ impl Record {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ClaimVerdict {
-    Claimed { mark: u64, refusals: Vec<Refused>, created: bool },
+    Claimed { mark: u64, born: u64, refusals: Vec<Refused>, created: bool },
     Unknown,
     Fenced,
 }
@@ -127,6 +128,7 @@ impl Records {
                 identity: claim.identity.clone(),
                 inbox: claim.inbox.clone(),
                 link: claim.link,
+                born: claim.link,
                 mark: 0,
                 floor: 1,
                 refusals: BTreeMap::new(),
@@ -134,8 +136,11 @@ impl Records {
                 used: 0,
             };
             self.settle_in(claim.producer, record, now);
-            return ClaimVerdict::Claimed { mark: 0, refusals: Vec::new(), created: true };
+            return ClaimVerdict::Claimed { mark: 0, born: claim.link, refusals: Vec::new(), created: true };
         };
+        if claim.born.is_some_and(|born| born != record.born) {
+            return ClaimVerdict::Unknown;
+        }
         if record.identity != claim.identity && (record.mark > 0 || claim.written > 0) {
             return ClaimVerdict::Unknown;
         }
@@ -152,9 +157,9 @@ impl Records {
         record.identity = claim.identity.clone();
         record.link = claim.link;
         record.release(claim.oldest);
-        let (mark, refusals) = (record.mark, record.refusals());
+        let (mark, born, refusals) = (record.mark, record.born, record.refusals());
         self.settle_in(claim.producer, record, now);
-        ClaimVerdict::Claimed { mark, refusals, created: false }
+        ClaimVerdict::Claimed { mark, born, refusals, created: false }
     }
 
     /// Works on the record under a fence, if that holds [ENG-14], after the release that it carries [ENG-15].

@@ -4,6 +4,7 @@
 
 pub mod down;
 mod greeting;
+pub mod node;
 mod secret;
 pub mod up;
 

@@ -37,7 +37,7 @@ pub fn code(code: &str) -> RefusalCode {
 }
 
 pub fn post(subject: &str, id: u32) -> Post<Body> {
-    Post { subject: subject.into(), payload: Body { id, octets: 100 } }
+    Post::new(subject.into(), Body { id, octets: 100 })
 }
 
 pub fn posts(subject: &str, ids: core::ops::RangeInclusive<u32>) -> Vec<Post<Body>> {
@@ -85,7 +85,21 @@ impl Bench {
     }
 
     pub fn claim_as(&mut self, identity: Identity, id: u8, link: u64, oldest: u64, written: u64) -> Claimed {
-        let claim = Claim { producer: producer(id), identity, inbox: inbox(id), link, oldest, written };
+        self.claim_born(identity, id, link, oldest, written, None)
+    }
+
+    /// A claim of one life of the record.
+    pub fn claim_born(
+        &mut self,
+        identity: Identity,
+        id: u8,
+        link: u64,
+        oldest: u64,
+        written: u64,
+        born: Option<u64>,
+    ) -> Claimed {
+        let (producer, inbox) = (producer(id), inbox(id));
+        let claim = Claim { producer, identity, inbox, link, oldest, written, born };
         self.engine.claim(&claim, self.now).unwrap()
     }
 

@@ -19,6 +19,7 @@ pub struct Record {
     pub identity: Identity,
     pub inbox: Subject,
     pub link: u64,
+    pub born: u64,
     pub floor: u64,
     /// One verdict a number, from 1 on: the mark is how many there are.
     pub verdicts: Vec<Verdict>,
@@ -49,6 +50,7 @@ pub struct Stored {
     pub at: Instant,
     pub subject: Subject,
     pub body: Body,
+    pub tag: Option<u64>,
     pub answer: bool,
     pub gone: bool,
 }
@@ -147,7 +149,7 @@ impl Model {
     pub fn claim(&mut self, claim: &Claim) -> Claimed {
         self.uses += 1;
         let found = self.records.iter().position(|it| it.producer == claim.producer);
-        let (mark, refusals) = match found {
+        let (mark, born, refusals) = match found {
             None if claim.written > 0 => return Claimed::Unknown,
             None => {
                 self.make_room(&claim.identity);
@@ -157,17 +159,21 @@ impl Model {
                     identity: claim.identity.clone(),
                     inbox: claim.inbox.clone(),
                     link: claim.link,
+                    born: claim.link,
                     floor: 1,
                     verdicts: Vec::new(),
                     used_at: self.now,
                     used: self.uses,
                     life: self.lives,
                 });
-                (0, Vec::new())
+                (0, claim.link, Vec::new())
             }
             Some(at) => {
                 let record = &self.records[at];
                 let mark = record.mark();
+                if claim.born.is_some_and(|born| born != record.born) {
+                    return Claimed::Unknown;
+                }
                 if record.identity != claim.identity && !(mark == 0 && claim.written == 0) {
                     return Claimed::Unknown;
                 }
@@ -183,13 +189,14 @@ impl Model {
                 record.link = claim.link;
                 record.floor = claim.oldest;
                 (record.used_at, record.used) = (self.now, self.uses);
-                let refusals = record.refusals();
+                let (born, refusals) = (record.born, record.refusals());
                 self.records.push(record);
-                (mark, refusals)
+                (mark, born, refusals)
             }
         };
         let (epoch, head, durable) = (self.epoch.clone(), self.head(), self.config.durable);
-        Claimed::Claimed { mark, refusals, epoch, head, durable }
+        let limit = self.config.message_octets_max;
+        Claimed::Claimed { mark, born, refusals, epoch, head, durable, limit }
     }
 
     /// The record under a fence that holds, used and released.
@@ -220,7 +227,7 @@ impl Model {
         for post in fresh {
             if !self.has_room(post) {
                 let mark = self.record(fence.producer).unwrap().mark();
-                return Appended::Full { mark };
+                return Appended::Full { mark, numbers };
             }
             let s = self.store(post);
             numbers.push(s);
@@ -245,6 +252,7 @@ impl Model {
             at: self.now,
             subject: post.subject.clone(),
             body: post.payload.clone(),
+            tag: post.tag,
             answer: self.is_inbox(&post.subject),
             gone: false,
         }
@@ -331,7 +339,7 @@ impl Model {
             .alive()
             .filter(|it| it.s > after && it.s <= upto)
             .filter(|it| filter.from(&it.subject).is_some_and(|from| it.s > from))
-            .map(|it| Message { s: it.s, subject: it.subject.clone(), payload: it.body.clone() })
+            .map(|it| Message { s: it.s, subject: it.subject.clone(), payload: it.body.clone(), tag: it.tag })
             .collect();
         let more = inside.len() > limit;
         if more && upwards {

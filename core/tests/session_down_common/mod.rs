@@ -112,11 +112,11 @@ impl World {
         let producer = Producer(u128::from(self.links).to_be_bytes());
         let epoch = self.engine.epoch().clone();
         let inbox = format!("_inbox.{}", self.links).as_str().into();
-        let claim =
-            Claim { producer, identity: Identity::named("_fill"), inbox, link: 1, oldest: 1, written: 0 };
+        let identity = Identity::named("_fill");
+        let claim = Claim { producer, identity, inbox, link: 1, oldest: 1, written: 0, born: None };
         self.engine.claim(&claim, self.now).unwrap();
         let fence = Fence { epoch: epoch.clone(), producer, link: 1, oldest: 1 };
-        let post = Post { subject: to.into(), payload: Body { id: self.next_id, octets, binary } };
+        let post = Post::new(to.into(), Body { id: self.next_id, octets, binary });
         let Appended::Stored { numbers, .. } = self.engine.append(&fence, 1, &[post], self.now).unwrap()
         else {
             panic!("not stored")

@@ -40,7 +40,7 @@ pub fn binary(ticket: u32, bytes: u32) -> Outgoing {
 }
 
 pub fn post(id: u32) -> Post<Body> {
-    Post { subject: "room".into(), payload: Body(id) }
+    Post::new("room".into(), Body(id))
 }
 
 pub fn store(id: u32) -> Judgement<Body> {
@@ -178,6 +178,7 @@ pub fn claim(engine: &mut Memory<Body>, link: u64, oldest: u64, written: u64) ->
         link,
         oldest,
         written,
+        born: None,
     };
     match engine.claim(&claim, at(0)).unwrap() {
         Claimed::Claimed { mark, refusals, .. } => (mark, refusals),

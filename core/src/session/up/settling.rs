@@ -282,7 +282,7 @@ impl<P: Payload> Settling<P> {
         match answer {
             Ok(Appended::Stored { mark, .. }) => self.settle(mark, None, oldest, now),
             Ok(Appended::Duplicate { mark, refusals }) => self.settle(mark, Some(refusals), oldest, now),
-            Ok(Appended::Full { mark }) => {
+            Ok(Appended::Full { mark, .. }) => {
                 self.settle(mark, None, oldest, now);
                 self.full = Some((now, oldest));
             }
