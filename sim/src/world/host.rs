@@ -1,0 +1,845 @@
+//! A client's host: what a page keeps of its wire, the application in it, and the instance that may die at any time.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use everwire_core::engine::{LogEpoch, Producer, Subject};
+use everwire_core::session::Secret;
+use everwire_core::session::client::{
+    Action, Body, Client, Config, Outbound, PageAsk, PageId, Record,
+};
+use everwire_core::session::down::{Delivery, Element};
+use everwire_core::session::up::{Dropped, Exit, Outgoing};
+use everwire_core::{Closed, Duration, Instant, OutboxConfig, Overflow, Ticket, frame::Form};
+
+use super::check::{Checked, Place, Reply, Told, Violation, broken};
+use super::packet::{DownBody, Kind, Note, Packet, Sent, UpBody, body_octets};
+use super::plan::{Act, Style};
+use super::run::{Event, NEVER, World};
+use crate::random::Random;
+
+/// What an application still waits to hear of.
+#[derive(Clone, Copy, Debug)]
+struct Handed {
+    note: Note,
+    to: Place,
+    request: bool,
+    /// The handler that ends with the answer.
+    for_handler: Option<Delivery>,
+    settled: bool,
+    replied: bool,
+}
+
+/// A page and its wire.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) client: Client,
+    pub(super) record: Record,
+    handed: BTreeMap<u32, Handed>,
+    /// Messages that have come and whose handlers have not begun.
+    come: BTreeMap<Delivery, (Subject, Note)>,
+    running: BTreeMap<Delivery, Note>,
+    /// Handlers that run once the machine has been left alone.
+    callbacks: VecDeque<Delivery>,
+    /// The link of the socket that is in use: by place, or by number while it is being dialled.
+    pub(super) socket: Option<Socket>,
+    buffered: u64,
+    /// Actions until the instance dies.
+    pub(super) trap: Option<u8>,
+    pub(super) armed: Instant,
+    pub(super) late: (Duration, Instant),
+    pub(super) asleep_until: Instant,
+    /// What has come while it slept.
+    pub(super) unread: u32,
+    pub(super) unreachable_until: Instant,
+    pub(super) token: u32,
+    pages: BTreeSet<PageId>,
+    next_page: u32,
+    draws: u64,
+    pub(super) closed: bool,
+    finished: bool,
+    /// What may still be handed over by handlers.
+    spare: u32,
+    pub(super) offline: bool,
+    pub(super) suspended: bool,
+    restores: u32,
+    pub(super) dials: u32,
+    pub(super) ends: u32,
+}
+
+/// What the host holds of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Socket {
+    pub(super) number: u64,
+    /// Once it has opened.
+    pub(super) link: Option<usize>,
+}
+
+impl Host {
+    pub(super) fn new(client: u8, world: &super::plan::Plan) -> Self {
+        let producer = drawn(world.seed, client, 0);
+        let record = Record::new(producer);
+        Self {
+            client: Client::new(config(world), seed(world.seed, client, 0), producer),
+            record,
+            handed: BTreeMap::new(),
+            come: BTreeMap::new(),
+            running: BTreeMap::new(),
+            callbacks: VecDeque::new(),
+            socket: None,
+            buffered: 0,
+            trap: None,
+            armed: NEVER,
+            late: (Duration::ZERO, Instant::default()),
+            asleep_until: Instant::default(),
+            unread: 0,
+            unreachable_until: Instant::default(),
+            token: 0,
+            pages: BTreeSet::new(),
+            next_page: 0,
+            draws: 0,
+            closed: false,
+            finished: false,
+            spare: 60,
+            offline: false,
+            suspended: false,
+            restores: 0,
+            dials: 0,
+            ends: 0,
+        }
+    }
+
+    /// Whether everything that was handed over has been heard of, and nothing runs.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.handed.values().all(|handed| handed.settled && (handed.replied || !handed.request))
+            && self.running.is_empty()
+            && self.come.is_empty()
+    }
+
+    /// What no fault may take beyond its bound.
+    pub(super) fn check_bounds(&self, client: u8, outbox_max: u32) -> Checked {
+        let up = &self.record.up;
+        let held = self.record.down.pending.held();
+        let octets: u64 = up.numbered.iter().map(|numbered| u64::from(numbered.message.bytes)).sum();
+        let longest = up.numbered.iter().map(|numbered| u64::from(numbered.message.bytes)).max().unwrap_or(0);
+        let fits = up.numbered.len() <= 8192
+            && octets < (1 << 20) + longest
+            && up.waiting.len() <= outbox_max as usize
+            && held.messages <= 8192
+            && held.octets <= 1_310_719
+            && self.record.requests.len() <= 256
+            && self.come.len() + self.running.len() <= 8192;
+        if fits {
+            return Ok(());
+        }
+        broken!(
+            "memory",
+            "client {client}: {} numbered, {octets} octets, {} waiting, {held:?}",
+            up.numbered.len(),
+            up.waiting.len()
+        )
+    }
+}
+
+fn seed(world: u64, client: u8, life: u32) -> u64 {
+    Random::new(world ^ (u64::from(client) << 56) ^ (u64::from(life) << 40)).next_u64()
+}
+
+/// 128 bits that nobody else has.
+fn drawn(world: u64, client: u8, draw: u64) -> Producer {
+    let half = Random::new(world.wrapping_mul(31) ^ draw).next_u64();
+    Producer((u128::from(half) << 64 | u128::from(client) << 32 | u128::from(draw) << 1).to_be_bytes())
+}
+
+fn config(plan: &super::plan::Plan) -> Config {
+    let overflow = if plan.drop_oldest { Overflow::DropOldest } else { Overflow::Reject };
+    let outbox = OutboxConfig { messages_max: plan.outbox_max, bytes_max: 8 << 20, overflow };
+    Config { outbox, has_token: true, ..Config::default() }
+}
+
+impl World {
+    // ---- the application ----
+
+    pub(super) fn act(&mut self, client: u8, act: Act, salt: u64, now: Instant) -> Checked {
+        let at = usize::from(client);
+        if self.hosts[at].closed {
+            return Ok(());
+        }
+        match act {
+            Act::Send { to, count, octets, binary, style } => {
+                self.tell_buffered(client, now);
+                for _ in 0..count {
+                    self.hand_over(client, to, octets, binary, style, None, now)?;
+                }
+            }
+            Act::Abort => {
+                let newest = self.hosts[at].handed.iter().rev().find(|(_, handed)| !handed.settled);
+                if let Some((id, _)) = newest {
+                    let ticket = Ticket(*id);
+                    self.hosts[at].record.aborted(ticket);
+                    self.hosts[at].client.handle_abort(ticket, now);
+                }
+            }
+            Act::Join(room) => self.wish(client, room, now),
+            Act::Leave(room) => self.unwish(client, room, now),
+            Act::Page { room, count } => self.ask_page(client, room, count, now),
+            Act::Cast(room) => {
+                if let Some(subject) = self.names.subject(Place::Room(room)) {
+                    let ticket = Ticket(u32::MAX - (salt as u32 & 0xffff));
+                    self.casting = Some(subject);
+                    self.hosts[at].client.handle_cast(
+                        everwire_core::session::client::Cast { ticket, bytes: 60, form: Form::Text },
+                        now,
+                    );
+                }
+            }
+            Act::Close => {
+                self.hosts[at].closed = true;
+                self.facts.closed(client);
+                let drain = Duration::from_secs(5);
+                self.hosts[at].record.closing(now + drain);
+                self.hosts[at].client.handle_close(drain, now);
+            }
+            Act::Reconnect => self.hosts[at].client.handle_reconnect(now),
+            Act::Visible(visible) => self.hosts[at].client.handle_visible(visible, now),
+            Act::PutAway(away) => {
+                self.hosts[at].suspended = true;
+                self.hosts[at].client.handle_suspend(now);
+                self.schedule(now + away, Event::Resume(client));
+            }
+            Act::Offline(gone) => {
+                self.hosts[at].offline = true;
+                self.hosts[at].client.handle_offline(now);
+                self.schedule(now + gone, Event::Online(client));
+            }
+        }
+        self.drain_client(client, now)
+    }
+
+    fn wish(&mut self, client: u8, room: u8, now: Instant) {
+        let Some(subject) = self.names.subject(Place::Room(room)) else { return };
+        let host = &mut self.hosts[usize::from(client)];
+        if host.client.admits_room(&subject).is_err() {
+            return;
+        }
+        self.facts.wished(client, Place::Room(room));
+        host.record.wished(subject.clone());
+        host.client.handle_join(subject, now);
+    }
+
+    fn unwish(&mut self, client: u8, room: u8, now: Instant) {
+        let Some(subject) = self.names.subject(Place::Room(room)) else { return };
+        self.facts.left(client, Place::Room(room));
+        let host = &mut self.hosts[usize::from(client)];
+        host.record.left(&subject);
+        host.client.handle_leave(&subject, now);
+    }
+
+    fn ask_page(&mut self, client: u8, room: u8, count: u16, now: Instant) {
+        let Some(subject) = self.names.subject(Place::Room(room)) else { return };
+        let host = &mut self.hosts[usize::from(client)];
+        let page = PageId(host.next_page);
+        host.next_page += 1;
+        let ask = PageAsk { page, subject, before: None, count };
+        if host.client.handle_page(ask, now).is_ok() {
+            host.pages.insert(page);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one call of an application has as many choices")]
+    fn hand_over(
+        &mut self,
+        client: u8,
+        to: Place,
+        octets: u32,
+        binary: bool,
+        style: Style,
+        for_handler: Option<Delivery>,
+        now: Instant,
+    ) -> Checked {
+        let at = usize::from(client);
+        let to = if style.request { Place::Server } else { to };
+        let id = self.facts.submitted(client, to, style.priority, style.request);
+        let form = if binary { Form::Binary } else { Form::Text };
+        let outgoing = Outgoing {
+            priority: style.priority,
+            key: style.key,
+            expires: style.ttl.map(|ttl| now + ttl),
+            answer_by: style.request.then(|| now + Duration::from_secs(30)),
+            ..Outgoing::new(Ticket(id), octets, form)
+        };
+        let note = Note { id, octets, binary, kind: Kind::Message };
+        let host = &mut self.hosts[at];
+        if let Err(refusal) = host.client.admits(&outgoing) {
+            self.facts.rejected(id);
+            self.counts.told("rejected");
+            self.note(now, || format!("client {client} hands over {id}: {refusal:?}"));
+            return self.handler_heard(client, for_handler, now);
+        }
+        let handed = Handed { note, to, request: style.request, for_handler, settled: false, replied: false };
+        host.handed.insert(id, handed);
+        host.record.submitted(outgoing);
+        host.client.handle_submit(outgoing, now);
+        self.note(now, || format!("client {client} hands over {id} for {to:?}"));
+        self.drain_client(client, now)
+    }
+
+    // ---- handlers ----
+
+    fn handle(&mut self, client: u8, delivery: Delivery, now: Instant) -> Checked {
+        let at = usize::from(client);
+        let Some(note) = self.hosts[at].running.get(&delivery).copied() else { return Ok(()) };
+        let handlers = self.plan.handlers;
+        let mut random = Random::new(self.plan.seed ^ u64::from(note.id) << 8 ^ u64::from(client));
+        let plain = Style { ttl: None, key: None, priority: 0, request: false };
+        let spare = self.hosts[at].spare > 0 && !self.hosts[at].closed;
+        if spare && random.chance(handlers.asking) {
+            self.hosts[at].spare -= 1;
+            let style = Style { request: true, ..plain };
+            return self.hand_over(client, Place::Server, 80, false, style, Some(delivery), now);
+        }
+        if spare && random.chance(handlers.sending) {
+            self.hosts[at].spare -= 1;
+            let room = random.below(self.plan.rooms.into()) as u8;
+            self.hand_over(client, Place::Room(room), 90, false, plain, None, now)?;
+        }
+        if spare && random.chance(handlers.moving) {
+            let room = random.below(self.plan.rooms.into()) as u8;
+            if random.chance(128) { self.wish(client, room, now) } else { self.unwish(client, room, now) }
+        }
+        let ends = if now >= self.plan.healed {
+            now
+        } else if random.chance(handlers.stuck) {
+            self.plan.healed + random.millis(0, 3_000)
+        } else if random.chance(handlers.slow) {
+            now + random.millis(1, 5_000)
+        } else {
+            now
+        };
+        if ends > now {
+            self.schedule(ends, Event::HandlerEnds(client, delivery));
+            return self.drain_client(client, now);
+        }
+        self.handler_ends(client, delivery, now)
+    }
+
+    pub(super) fn handler_ends(&mut self, client: u8, delivery: Delivery, now: Instant) -> Checked {
+        let host = &mut self.hosts[usize::from(client)];
+        if host.running.remove(&delivery).is_none() {
+            return Ok(());
+        }
+        host.record.handler_settled(delivery);
+        host.client.handle_settled(delivery, now);
+        self.drain_client(client, now)
+    }
+
+    fn handler_heard(&mut self, client: u8, delivery: Option<Delivery>, now: Instant) -> Checked {
+        match delivery {
+            Some(delivery) => {
+                self.schedule(now, Event::HandlerEnds(client, delivery));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    // ---- the machine ----
+
+    /// Carries out all that a client wants done, each action on the record first.
+    pub(super) fn drain_client(&mut self, client: u8, now: Instant) -> Checked {
+        let at = usize::from(client);
+        if self.draining_clients & (1 << client) != 0 {
+            // Whoever drains already comes to it.
+            return Ok(());
+        }
+        self.draining_clients |= 1 << client;
+        let outcome = self.drain_client_inner(client, now);
+        self.draining_clients &= !(1 << client);
+        outcome?;
+        let host = &mut self.hosts[at];
+        let phase = host.client.phase();
+        let before = std::mem::replace(&mut self.client_phases[at], phase);
+        if before != phase {
+            self.counts.transition("client", before.name(), phase.name());
+        }
+        let host = &mut self.hosts[at];
+        if let Some(due) = host.client.next_deadline().filter(|due| *due < host.armed) {
+            host.armed = due;
+            let (late, until) = host.late;
+            let at = due.max(now);
+            let at = if until > at { at + self.random.within(late) } else { at };
+            self.schedule(at, Event::ClientTimer(client, due));
+        }
+        Ok(())
+    }
+
+    fn drain_client_inner(&mut self, client: u8, now: Instant) -> Checked {
+        let at = usize::from(client);
+        loop {
+            while let Some(action) = self.hosts[at].client.poll() {
+                let dies = match &mut self.hosts[at].trap {
+                    Some(0) => true,
+                    Some(left) => {
+                        *left -= 1;
+                        false
+                    }
+                    None => false,
+                };
+                if dies {
+                    self.hosts[at].trap = None;
+                    // Half of them die with the action on the record and not carried out, where that is two steps.
+                    if is_two_steps(&action) && self.random.chance(128) {
+                        self.hosts[at].record.note(&action);
+                    }
+                    self.restore(client, now);
+                    continue;
+                }
+                let first = self.hosts[at].record.down.pending.next;
+                self.hosts[at].record.note(&action);
+                self.carry_out_client(client, action, first, now)?;
+            }
+            let Some(delivery) = self.hosts[at].callbacks.pop_front() else { return Ok(()) };
+            self.handle(client, delivery, now)?;
+        }
+    }
+
+    /// The instance has died: a fresh one goes on from the record.
+    pub(super) fn restore(&mut self, client: u8, now: Instant) {
+        let at = usize::from(client);
+        self.note(now, || format!("client {client} dies and is restored"));
+        self.drop_socket(client, now);
+        let host = &mut self.hosts[at];
+        host.restores += 1;
+        host.pages.clear();
+        host.buffered = 0;
+        host.armed = NEVER;
+        let seed = seed(self.plan.seed, client, host.restores);
+        host.client = Client::restore(config(&self.plan), seed, host.record.clone(), now);
+        if self.hosts[at].suspended {
+            self.hosts[at].client.handle_suspend(now);
+        }
+        if self.hosts[at].offline {
+            self.hosts[at].client.handle_offline(now);
+        }
+    }
+
+    /// The page no longer listens to its socket, which goes without a word.
+    fn drop_socket(&mut self, client: u8, now: Instant) {
+        let Some(socket) = self.hosts[usize::from(client)].socket.take() else { return };
+        if let Some(link) = socket.link {
+            if let Some(at) = self.links[link].net.send_up(Packet::Broken, 0, now) {
+                self.schedule(at, Event::ArriveUp(link));
+            }
+        }
+    }
+
+    fn carry_out_client(&mut self, client: u8, action: Action, first: u64, now: Instant) -> Checked {
+        let at = usize::from(client);
+        self.note(now, || format!("client {client}: {}", brief(&action)));
+        match action {
+            Action::Dial { link, .. } => self.dial(client, link, now),
+            Action::Write { link, frame } => {
+                let socket = self.hosts[at].socket;
+                let open = socket.filter(|socket| socket.number == link).and_then(|socket| socket.link);
+                if let Some(link) = open {
+                    self.write_up(client, link, frame, now);
+                }
+                Ok(())
+            }
+            Action::Leave { link, close } => {
+                let Some(socket) = self.hosts[at].socket.filter(|socket| socket.number == link) else {
+                    return Ok(());
+                };
+                self.hosts[at].socket = None;
+                self.hosts[at].buffered = 0;
+                if let Some(index) = socket.link {
+                    self.links[index].client_open = false;
+                    let packet = match close {
+                        Some(close) => {
+                            if close.code == 4002 && !self.links[index].hostile && !self.links[index].eaten {
+                                return broken!(
+                                    "protocol error",
+                                    "client {client} closes link {index} with 4002: {}",
+                                    close.reason
+                                );
+                            }
+                            Packet::Close { code: close.code, reason: close.reason.into() }
+                        }
+                        None => Packet::Broken,
+                    };
+                    let late = self.links[index].net.late;
+                    if let Some(at) = self.links[index].net.send_up(packet, 0, now) {
+                        self.schedule(at + late, Event::ArriveUp(index));
+                    }
+                }
+                Ok(())
+            }
+            Action::Renew { link } => {
+                let token = self.fresh_token(client);
+                self.hosts[at].token = token;
+                self.hosts[at].client.handle_renewed(link, now);
+                Ok(())
+            }
+            Action::Exited { exited, .. } => self.exited(client, exited.ticket, &exited.exit, now),
+            Action::Opened(opened) => {
+                let epoch = self.epoch_number(&opened.epoch);
+                self.facts.opened(client, epoch)?;
+                self.facts.joined(client, Place::User(client));
+                self.opened[at] = now;
+                Ok(())
+            }
+            Action::Received(taken) => {
+                let elements = self.in_hand.clone();
+                for (delivery, fresh) in (first..).zip(&taken.fresh) {
+                    let element = elements.as_ref().and_then(|elements| elements.get(usize::from(fresh.index)));
+                    let Some((subject, note)) = element else {
+                        return broken!("mixed up", "client {client}: no element {} in hand", fresh.index);
+                    };
+                    self.hosts[at].come.insert(Delivery(delivery), (subject.clone(), *note));
+                }
+                Ok(())
+            }
+            Action::Start(started) => {
+                let Some((_, note)) = self.hosts[at].come.remove(&started.delivery) else {
+                    return broken!("mixed up", "client {client}: {:?} has not come", started.delivery);
+                };
+                let (epoch, place) = (self.epoch_number(&started.epoch), self.names.place(&started.subject));
+                self.facts.started(client, epoch, started.s, place, note.id)?;
+                self.hosts[at].running.insert(started.delivery, note);
+                self.hosts[at].callbacks.push_back(started.delivery);
+                Ok(())
+            }
+            Action::Joined(place) => {
+                let place = self.names.place(&place.subject);
+                self.facts.joined(client, place);
+                self.counts.told("joined");
+                Ok(())
+            }
+            Action::Denied { subject, .. } => {
+                let place = self.names.place(&subject);
+                self.facts.left(client, place);
+                self.counts.told("denied");
+                Ok(())
+            }
+            Action::Lost { subjects, from } => {
+                for subject in subjects {
+                    let place = self.names.place(&subject);
+                    let gone = self.discarded(&subject, now);
+                    self.facts.lost(client, place, gone, from.is_none() && self.epoch_differs(client))?;
+                    self.counts.told("lost");
+                }
+                Ok(())
+            }
+            Action::Unbacked(unbacked) => {
+                for ticket in unbacked.tickets {
+                    self.facts.unbacked(ticket.0)?;
+                    self.counts.told("unbacked");
+                }
+                Ok(())
+            }
+            Action::Answered { ticket, .. } => {
+                self.counts.told("answered");
+                let note = self.in_hand.as_ref().and_then(|elements| elements.first()).map(|(_, note)| *note);
+                match note {
+                    Some(note) if note.kind == Kind::Error => self.replied(client, ticket, Reply::InDoubt, now),
+                    Some(note) if note.id == ticket.0 => self.replied(client, ticket, Reply::Answer, now),
+                    other => broken!("false answer", "request {} is answered by {other:?}", ticket.0),
+                }
+            }
+            Action::Unanswered { ticket, .. } => {
+                self.counts.told("unanswered");
+                self.replied(client, ticket, Reply::InDoubt, now)
+            }
+            Action::Paged { page, .. } => {
+                self.counts.told("paged");
+                let _ = page;
+                Ok(())
+            }
+            Action::PageFailed { page, .. } => {
+                self.counts.told("page failed");
+                self.hosts[at].pages.remove(&page);
+                Ok(())
+            }
+            Action::Casts => {
+                self.counts.told("cast");
+                Ok(())
+            }
+            Action::Ended { retry, .. } => {
+                self.hosts[at].ends += 1;
+                if retry.is_none() {
+                    self.hosts[at].finished = true;
+                    self.facts.closed(client);
+                    if !self.hosts[at].closed && !self.may_finish(client) {
+                        return broken!("killed for good", "client {client} has closed by itself");
+                    }
+                    self.hosts[at].closed = true;
+                }
+                Ok(())
+            }
+            Action::Notice(notice) => {
+                self.counts.told(notice_name(&notice));
+                Ok(())
+            }
+            Action::Keep(_)
+            | Action::Alone { .. }
+            | Action::Produce { .. }
+            | Action::Advanced { .. }
+            | Action::StateChanged(_)
+            | Action::Reconnecting { .. } => Ok(()),
+        }
+    }
+
+    fn exited(&mut self, client: u8, ticket: Ticket, exit: &Exit, now: Instant) -> Checked {
+        let told = match exit {
+            Exit::Settled => Told::Stored,
+            Exit::Refused(_) => Told::Refused,
+            Exit::Dropped(Dropped::Unknown) => Told::Unknown,
+            Exit::Dropped(Dropped::InDoubt) => Told::InDoubt,
+            Exit::Dropped(Dropped::NeverWritten(_)) => Told::NeverWritten,
+        };
+        self.counts.told(match told {
+            Told::Stored => "settled",
+            Told::Refused => "refused",
+            Told::Unknown => "unknown",
+            Told::InDoubt => "in doubt",
+            Told::NeverWritten => "never written",
+        });
+        self.facts.exited(ticket.0, told)?;
+        let host = &mut self.hosts[usize::from(client)];
+        let Some(handed) = host.handed.get_mut(&ticket.0) else { return Ok(()) };
+        handed.settled = true;
+        let ends = handed.request && !handed.replied && told != Told::Stored;
+        if !handed.request {
+            host.handed.remove(&ticket.0);
+        }
+        if ends {
+            let reply = if matches!(told, Told::Refused | Told::NeverWritten) { Reply::Failed } else { Reply::InDoubt };
+            return self.replied(client, ticket, reply, now);
+        }
+        self.forget(client, ticket);
+        Ok(())
+    }
+
+    fn replied(&mut self, client: u8, ticket: Ticket, reply: Reply, now: Instant) -> Checked {
+        self.facts.replied(ticket.0, reply)?;
+        let host = &mut self.hosts[usize::from(client)];
+        let Some(handed) = host.handed.get_mut(&ticket.0) else { return Ok(()) };
+        handed.replied = true;
+        let for_handler = handed.for_handler;
+        self.forget(client, ticket);
+        self.handler_heard(client, for_handler, now)
+    }
+
+    fn forget(&mut self, client: u8, ticket: Ticket) {
+        let handed = &mut self.hosts[usize::from(client)].handed;
+        if handed.get(&ticket.0).is_some_and(|handed| handed.settled && (handed.replied || !handed.request)) {
+            handed.remove(&ticket.0);
+        }
+    }
+
+    // ---- links ----
+
+    fn dial(&mut self, client: u8, number: u64, now: Instant) -> Checked {
+        let at = usize::from(client);
+        if let Some(socket) = self.hosts[at].socket {
+            return broken!("two links", "client {client} dials {number} and still holds {}", socket.number);
+        }
+        self.hosts[at].socket = Some(Socket { number, link: None });
+        self.hosts[at].dials += 1;
+        self.counts.dials += 1;
+        let token = self.fresh_token(client);
+        let changed = token != std::mem::replace(&mut self.hosts[at].token, token);
+        let draws = self.hosts[at].draws;
+        self.hosts[at].draws += 3;
+        let fresh = [1, 2, 3].map(|draw| drawn(self.plan.seed, client, draws + draw));
+        self.hosts[at].client.handle_dialled(number, changed, fresh, now);
+        let latency = self.plan.latency;
+        if self.hosts[at].unreachable_until > now {
+            // Nobody ever answers.
+            return Ok(());
+        }
+        let node = self.random.below(self.plan.nodes.into()) as u8;
+        if self.processes[usize::from(node)].down_until > now {
+            self.schedule(now + latency, Event::Refused(client, number));
+        } else {
+            self.schedule(now + latency + latency, Event::Open(client, number, node));
+        }
+        Ok(())
+    }
+
+    /// A token function may keep what it has for a while.
+    fn fresh_token(&mut self, client: u8) -> u32 {
+        let at = usize::from(client);
+        let good = self.tokens[at];
+        if self.hosts[at].token < good && self.random.chance(60) { self.hosts[at].token } else { good }
+    }
+
+    fn write_up(&mut self, client: u8, link: usize, frame: Outbound, now: Instant) {
+        let at = usize::from(client);
+        let mut head = Vec::with_capacity(24);
+        frame.head(&mut head);
+        if head.last() == Some(&b'\n') {
+            head.pop();
+        }
+        let packet = match frame {
+            Outbound::Hello(mut hello) => {
+                hello.token = Some(Secret::from(format!("{client}.{}", self.hosts[at].token).as_str()));
+                let octets = 400 + 60 * hello.rooms.len() as u64;
+                Packet::with_body(head, octets, false, UpBody::Hello(hello))
+            }
+            Outbound::Send(written) => {
+                let binary = written.form == Form::Binary;
+                let octets = body_octets(written.messages.iter().map(|numbered| numbered.bytes()), binary);
+                let elements = written.messages.iter().map(|numbered| {
+                    let id = numbered.message.ticket.0;
+                    let handed = self.hosts[at].handed.get(&id);
+                    let to = handed.map_or(Place::Server, |handed| handed.to);
+                    let note = handed.map_or(
+                        Note { id, octets: numbered.message.bytes, binary, kind: Kind::Message },
+                        |handed| handed.note,
+                    );
+                    Sent {
+                        note,
+                        receiver: self.names.subject(to),
+                        request: handed.is_some_and(|handed| handed.request),
+                        withdrawn: numbered.withdrawn,
+                    }
+                });
+                let elements = elements.collect();
+                Packet::with_body(head, octets, binary, UpBody::Elements(elements))
+            }
+            Outbound::Cast(cast) => {
+                let note = Note { id: cast.ticket.0, octets: cast.bytes - 2, binary: false, kind: Kind::Cast };
+                let receiver = self.casting.clone();
+                let sent = Sent { note, receiver, request: false, withdrawn: false };
+                Packet::with_body(head, cast.bytes.into(), false, UpBody::Elements(vec![sent]))
+            }
+            Outbound::Auth => {
+                let token = Secret::from(format!("{client}.{}", self.hosts[at].token).as_str());
+                Packet::with_body(head, 40, false, UpBody::Token(token))
+            }
+            _ => Packet::bare(head, UpBody::None),
+        };
+        self.note(now, || format!("link {link} ↑ {}", super::server::shown(&packet)));
+        let octets = packet.octets();
+        if let Some(arrives) = self.links[link].net.send_up(packet, octets, now) {
+            self.schedule(arrives, Event::ArriveUp(link));
+        }
+        self.tell_buffered(client, now);
+    }
+
+    /// What the socket still holds, where the link is slow enough to matter.
+    pub(super) fn tell_buffered(&mut self, client: u8, now: Instant) {
+        let at = usize::from(client);
+        let Some(link) = self.hosts[at].socket.and_then(|socket| socket.link) else { return };
+        let buffered = self.links[link].net.up.buffered(now);
+        if buffered == self.hosts[at].buffered {
+            return;
+        }
+        self.hosts[at].buffered = buffered;
+        self.hosts[at].client.handle_buffered(buffered, now);
+    }
+
+    /// A frame has arrived at the client.
+    pub(super) fn arrive_down(&mut self, link: usize, now: Instant) -> Checked {
+        let Some(packet) = self.links[link].net.down.pop() else { return Ok(()) };
+        let client = self.links[link].net.client;
+        let at = usize::from(client);
+        let number = self.links[link].net.number;
+        let current = self.hosts.get(at).is_some_and(|host| {
+            host.socket.is_some_and(|socket| socket.link == Some(link) && socket.number == number)
+        });
+        // Events of a replaced socket still arrive; the machine must ignore them, so some get through.
+        if !current && (at >= self.hosts.len() || self.random.chance(200)) {
+            return Ok(());
+        }
+        self.tell_buffered(client, now);
+        match packet {
+            Packet::Frame { head, shape, body } => self.client_reads(client, number, &head, shape, body, now),
+            Packet::Close { code, reason } => {
+                if current {
+                    self.hosts[at].socket = None;
+                    self.hosts[at].buffered = 0;
+                }
+                self.hosts[at].client.handle_link_closed(number, Closed { code, clean: true }, &reason, now);
+            }
+            Packet::Broken => {
+                if current {
+                    self.hosts[at].socket = None;
+                    self.hosts[at].buffered = 0;
+                }
+                self.hosts[at].client.handle_link_closed(number, Closed::NONE, "", now);
+            }
+        }
+        self.drain_client(client, now)
+    }
+
+    fn client_reads(
+        &mut self,
+        client: u8,
+        number: u64,
+        head: &[u8],
+        shape: everwire_core::frame::Shape,
+        body: DownBody,
+        now: Instant,
+    ) {
+        let host = &mut self.hosts[usize::from(client)];
+        let machine = &mut host.client;
+        match &body {
+            DownBody::None => machine.handle_frame(number, head, shape, Body::None, now),
+            DownBody::Welcome(welcome) => machine.handle_frame(number, head, shape, Body::Welcome(welcome), now),
+            DownBody::Lost(epoch, loss) => {
+                machine.handle_frame(number, head, shape, Body::Lost { epoch, loss }, now);
+            }
+            DownBody::Goaway => machine.handle_frame(number, head, shape, Body::Goaway { redirect: false }, now),
+            DownBody::Auth(expires, renewed) => {
+                let body = Body::Auth { expires: *expires, renewed: *renewed };
+                machine.handle_frame(number, head, shape, body, now);
+            }
+            DownBody::Unreadable => machine.handle_frame(number, head, shape, Body::Unreadable, now),
+            DownBody::Elements(elements) => {
+                self.in_hand = Some(Rc::clone(elements));
+                let found: Vec<Element> =
+                    elements.iter().map(|(subject, _)| Element::Message(subject.clone())).collect();
+                machine.handle_frame(number, head, shape, Body::Elements(&found), now);
+            }
+        }
+    }
+
+    fn epoch_number(&self, epoch: &LogEpoch) -> u32 {
+        epoch.as_str().trim_start_matches('e').parse().unwrap_or(u32::MAX)
+    }
+
+    /// Whether this client's record is of a log that is gone.
+    fn epoch_differs(&self, client: u8) -> bool {
+        let record = &self.hosts[usize::from(client)].record;
+        record.down.epoch.as_ref().is_some_and(|epoch| self.epoch_number(epoch) != self.facts.epoch())
+    }
+}
+
+/// Whether an action is on the record before it is carried out, and not with it. [KEEP-6]
+fn is_two_steps(action: &Action) -> bool {
+    matches!(action, Action::Write { .. } | Action::Dial { .. } | Action::Leave { .. } | Action::Keep(_))
+}
+
+fn notice_name(notice: &everwire_core::session::client::Notice) -> &'static str {
+    use everwire_core::session::client::Notice as N;
+    match notice {
+        N::TokenRefused => "token refused",
+        N::ProtocolError { .. } => "protocol error",
+        N::NotSpoken => "not spoken",
+        N::Unavailable => "unavailable",
+        N::StoreStalled { .. } => "store stalled",
+        N::TooSlow => "too slow",
+        N::Unsettled(_) => "handler unsettled",
+        N::WindowShut(_) => "window shut",
+    }
+}
+
+fn brief(action: &Action) -> String {
+    let mut text = format!("{action:?}");
+    if text.len() > 300 {
+        text.truncate(300);
+    }
+    text
+}

@@ -1,0 +1,714 @@
+//! The world: who is in it, and what happens next.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use everwire_core::engine::{Call, Engine, Filter, Memory, MemoryConfig, Subject};
+use everwire_core::session::client::Phase;
+use everwire_core::session::down::Delivery;
+use everwire_core::session::node::{Drain, NodePhase, RunId};
+use everwire_core::{Closed, Duration, Instant};
+
+use super::check::{Checked, Facts, Violation, broken, secs};
+use super::counts::Counts;
+use super::hostile;
+use super::host::{Host, Socket};
+use super::net::Link;
+use super::packet::{Down, Names, Note, Packet, Up};
+use super::plan::{BEGIN, Fault, Happening, Plan, Trouble, What};
+use super::server::{Asker, Hook, Process, Served};
+use crate::random::Random;
+
+/// A time that does not come.
+pub(super) const NEVER: Instant = Instant::from_micros(u64::MAX);
+/// How long a healed world may take to come to rest: the longest waits are those of a window that a server has asked
+/// for and of a machine that sleeps.
+const REST_MAX: Duration = Duration::from_secs(1_200);
+/// How long it is watched for afterwards.
+const WATCH: Duration = Duration::from_secs(45);
+/// More events than any world needs: a loop without time.
+const EVENTS_MAX: u64 = 3_000_000;
+
+/// Something that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Event {
+    Happens(usize),
+    Heal,
+    Rest,
+    ArriveUp(usize),
+    ArriveDown(usize),
+    Open(u8, u64, u8),
+    Refused(u8, u64),
+    ClientTimer(u8, Instant),
+    HandlerEnds(u8, Delivery),
+    Resume(u8),
+    Online(u8),
+    Wake(u8),
+    NodeTimer(usize),
+    OriginTimer(u8, u32),
+    Ran(u8, u32, RunId, u32),
+    Hook(usize, usize),
+    Answer(usize),
+    LateCall(usize),
+    Unstall(u8),
+    Up(u8),
+    Gone(u8, u32),
+    Drained(usize),
+}
+
+/// A connection and its two ends.
+#[derive(Debug)]
+pub(super) struct Conn {
+    pub(super) net: Link<Up, Down>,
+    pub(super) served: Option<Served>,
+    pub(super) identity: Option<Subject>,
+    pub(super) node_phase: NodePhase,
+    /// The client still holds it.
+    pub(super) client_open: bool,
+    /// Somebody has written on it who is no right end.
+    pub(super) hostile: bool,
+    pub(super) eaten: bool,
+    pub(super) told_transport: bool,
+}
+
+/// Everything.
+pub(super) struct World {
+    pub(super) plan: Plan,
+    pub(super) now: Instant,
+    heap: BinaryHeap<Reverse<(Instant, u64, Event)>>,
+    scheduled: u64,
+    pub(super) random: Random,
+    pub(super) facts: Facts,
+    pub(super) counts: Counts,
+    pub(super) names: Names,
+    pub(super) hosts: Vec<Host>,
+    pub(super) client_phases: Vec<Phase>,
+    pub(super) opened: Vec<Instant>,
+    pub(super) links: Vec<Conn>,
+    pub(super) processes: Vec<Process>,
+    pub(super) engine: Memory<Note>,
+    changes: u64,
+    pub(super) hooks: Vec<Option<Hook>>,
+    pub(super) answers: Vec<Option<(Asker, everwire_core::session::node::CallId, everwire_core::engine::Answer<Note>)>>,
+    pub(super) calls: Vec<Option<Call<Note>>>,
+    pub(super) ran: Vec<Note>,
+    /// The oldest token of each client that is still good.
+    pub(super) tokens: Vec<u32>,
+    pub(super) denied: Vec<(u8, u8, Instant)>,
+    pub(super) examines: bool,
+    pub(super) in_hand: Option<std::rc::Rc<[(Subject, Note)]>>,
+    pub(super) casting: Option<Subject>,
+    pub(super) draining_clients: u8,
+    /// Frames that no right peer writes, per client: three of them may end a wire.
+    pub(super) outrages: Vec<u32>,
+    rested: Option<(Instant, u32)>,
+    lines: Option<Vec<String>>,
+}
+
+impl World {
+    fn new(plan: Plan, traced: bool) -> Self {
+        let clients = plan.clients;
+        let engine = Memory::new(
+            MemoryConfig {
+                messages_max: plan.log_max,
+                durable: plan.durable,
+                ..MemoryConfig::default()
+            },
+            "e0".into(),
+        );
+        let examines = plan.happenings.iter().any(|happening| {
+            matches!(happening.what, What::Trouble(_, Trouble::HooksFail(..) | Trouble::SlowHooks(..)))
+        });
+        let hosts: Vec<Host> = (0..clients).map(|client| Host::new(client, &plan)).collect();
+        Self {
+            now: BEGIN,
+            heap: BinaryHeap::with_capacity(1024),
+            scheduled: 0,
+            random: Random::new(plan.seed ^ 0x776f_726c_64),
+            facts: Facts::new(clients, plan.durable),
+            counts: Counts::default(),
+            names: Names::new(plan.rooms, clients),
+            client_phases: hosts.iter().map(|host| host.client.phase()).collect(),
+            hosts,
+            opened: vec![BEGIN; usize::from(clients)],
+            links: Vec::new(),
+            processes: (0..plan.nodes).map(|_| Process::new(0)).collect(),
+            engine,
+            changes: 0,
+            hooks: Vec::new(),
+            answers: Vec::new(),
+            calls: Vec::new(),
+            ran: Vec::new(),
+            tokens: vec![1; usize::from(clients)],
+            denied: Vec::new(),
+            examines,
+            in_hand: None,
+            casting: None,
+            draining_clients: 0,
+            outrages: vec![0; usize::from(clients)],
+            rested: None,
+            lines: traced.then(Vec::new),
+            plan,
+        }
+    }
+
+    pub(super) fn schedule(&mut self, at: Instant, event: Event) {
+        self.heap.push(Reverse((at, self.scheduled, event)));
+        self.scheduled += 1;
+    }
+
+    /// A line of the trace, which is only made if somebody reads it.
+    pub(super) fn note(&mut self, now: Instant, line: impl FnOnce() -> String) {
+        if let Some(lines) = &mut self.lines {
+            let since = now.since(BEGIN).as_micros();
+            lines.push(format!("{:>5}.{:06} {}", since / 1_000_000, since % 1_000_000, line()));
+        }
+    }
+
+    fn run(&mut self) -> Checked {
+        for index in 0..self.plan.happenings.len() {
+            self.schedule(self.plan.happenings[index].at, Event::Happens(index));
+        }
+        self.schedule(self.plan.healed, Event::Heal);
+        for client in 0..self.plan.clients {
+            self.hosts[usize::from(client)].client.handle_connect(BEGIN);
+            self.drain_client(client, BEGIN)?;
+        }
+        let mut events = 0u64;
+        while let Some(Reverse((at, _, event))) = self.heap.pop() {
+            events += 1;
+            if events > EVENTS_MAX {
+                return broken!("livelock", "{events} events by {} s", secs(at) - secs(BEGIN));
+            }
+            self.now = self.now.max(at);
+            if event == Event::Rest {
+                if self.rest()? {
+                    break;
+                }
+                continue;
+            }
+            self.handle(event, self.now)?;
+            self.wake_nodes()?;
+        }
+        self.facts.finish(self.now)
+    }
+
+    /// The log or an inbox has grown: every node that lives looks.
+    fn wake_nodes(&mut self) -> Checked {
+        let now = self.now;
+        let mut rounds = 0;
+        while self.engine.changes() != self.changes {
+            self.changes = self.engine.changes();
+            for link in 0..self.links.len() {
+                let Some(served) = &mut self.links[link].served else { continue };
+                if !served.node.is_over() {
+                    served.node.wake(now);
+                    self.drain_node(link, now)?;
+                }
+            }
+            rounds += 1;
+            if rounds > 10_000 {
+                return broken!("livelock", "nodes wake each other without end");
+            }
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, event: Event, now: Instant) -> Checked {
+        match event {
+            Event::Happens(index) => {
+                let happening = self.plan.happenings[index];
+                self.happen(happening, now)
+            }
+            Event::Heal => self.heal(now),
+            Event::Rest => Ok(()),
+            Event::ArriveUp(link) => {
+                let conn = &mut self.links[link];
+                if conn.net.silent {
+                    return Ok(());
+                }
+                if conn.net.stalled > now {
+                    let until = conn.net.stalled;
+                    self.schedule(until, event);
+                    return Ok(());
+                }
+                if let Some(served) = conn.served.as_mut().filter(|served| !served.reading) {
+                    served.unread += 1;
+                    return Ok(());
+                }
+                self.arrive_up(link, now)
+            }
+            Event::ArriveDown(link) => {
+                let conn = &self.links[link];
+                if conn.net.silent {
+                    return Ok(());
+                }
+                let client = usize::from(conn.net.client);
+                let awake = self.hosts.get(client).map_or(now, |host| host.asleep_until);
+                let until = conn.net.stalled.max(awake);
+                if until > now {
+                    self.schedule(until, event);
+                    return Ok(());
+                }
+                self.arrive_down(link, now)
+            }
+            Event::Open(client, number, node) => self.open(client, number, node, now),
+            Event::Refused(client, number) => {
+                let host = &mut self.hosts[usize::from(client)];
+                if host.socket == Some(Socket { number, link: None }) {
+                    host.socket = None;
+                }
+                host.client.handle_link_closed(number, Closed::NONE, "", now);
+                self.drain_client(client, now)
+            }
+            Event::ClientTimer(client, due) => {
+                let host = &mut self.hosts[usize::from(client)];
+                if host.armed != due {
+                    return Ok(());
+                }
+                if host.asleep_until > now {
+                    let until = host.asleep_until;
+                    self.schedule(until, event);
+                    return Ok(());
+                }
+                host.armed = NEVER;
+                self.tell_buffered(client, now);
+                self.hosts[usize::from(client)].client.handle_timeout(now);
+                self.drain_client(client, now)
+            }
+            Event::HandlerEnds(client, delivery) => {
+                let until = self.hosts[usize::from(client)].asleep_until;
+                if until > now {
+                    self.schedule(until, event);
+                    return Ok(());
+                }
+                self.handler_ends(client, delivery, now)
+            }
+            Event::Resume(client) => {
+                let host = &mut self.hosts[usize::from(client)];
+                host.suspended = false;
+                host.client.handle_resume(now);
+                self.drain_client(client, now)
+            }
+            Event::Online(client) => {
+                let host = &mut self.hosts[usize::from(client)];
+                host.offline = false;
+                host.client.handle_online(now);
+                self.drain_client(client, now)
+            }
+            Event::Wake(client) => {
+                self.hosts[usize::from(client)].client.handle_wake(now);
+                self.drain_client(client, now)
+            }
+            Event::NodeTimer(link) => {
+                let Some(served) = &mut self.links[link].served else { return Ok(()) };
+                served.armed = NEVER;
+                served.node.handle_timeout(now);
+                self.drain_node(link, now)
+            }
+            Event::OriginTimer(process, life) => self.origin_timer(process, life, now),
+            Event::Ran(process, life, run, note) => {
+                let note = self.ran[note as usize];
+                self.ran(process, life, run, note, now)
+            }
+            Event::Hook(link, hook) => {
+                if let Some(hook) = self.hooks[hook].take() {
+                    self.answer_hook(link, hook, now)?;
+                }
+                self.drain_node(link, now)
+            }
+            Event::Answer(answer) => {
+                let Some((asker, id, answer)) = self.answers[answer].take() else { return Ok(()) };
+                self.answer(asker, id, answer, now)?;
+                match asker {
+                    Asker::Link(link) => self.drain_node(link, now),
+                    Asker::Origin(process, _) => self.drain_origin(process, now),
+                }
+            }
+            Event::LateCall(call) => {
+                if let Some(call) = self.calls[call].take() {
+                    self.engine_does(&call, now)?;
+                }
+                Ok(())
+            }
+            Event::Unstall(process) => self.unstall(process, now),
+            Event::Up(_) => Ok(()),
+            Event::Gone(process, life) => {
+                if self.processes[usize::from(process)].life == life {
+                    self.crash(process, Duration::from_millis(300), now)?;
+                }
+                Ok(())
+            }
+            Event::Drained(link) => {
+                self.tell_transport(link, now)?;
+                self.drain_node(link, now)
+            }
+        }
+    }
+
+    fn open(&mut self, client: u8, number: u64, node: u8, now: Instant) -> Checked {
+        let at = usize::from(client);
+        if self.processes[usize::from(node)].down_until > now {
+            return self.handle(Event::Refused(client, number), now);
+        }
+        if self.hosts[at].socket != Some(Socket { number, link: None }) {
+            return Ok(());
+        }
+        let link = self.links.len();
+        let slow = self.slow_until(at);
+        self.links.push(Conn {
+            net: Link::new(client, node, number, self.plan.latency, slow),
+            served: None,
+            identity: None,
+            node_phase: NodePhase::Fresh,
+            client_open: true,
+            hostile: false,
+            eaten: false,
+            told_transport: false,
+        });
+        self.hosts[at].socket = Some(Socket { number, link: Some(link) });
+        self.accept(link, now)?;
+        if self.hosts[at].asleep_until > now {
+            let until = self.hosts[at].asleep_until;
+            // The browser tells when the page wakes.
+            self.schedule(until, Event::Wake(client));
+        }
+        self.hosts[at].client.handle_link_open(number, true, now);
+        self.drain_client(client, now)
+    }
+
+    fn slow_until(&self, client: usize) -> Option<(u32, Instant)> {
+        self.hosts[client].slow
+    }
+
+    /// What the log has discarded of a subject, whatever the clients believe.
+    pub(super) fn discarded(&mut self, subject: &Subject, now: Instant) -> u64 {
+        let epoch = self.engine.epoch().clone();
+        let filter = Filter::new().with(subject.clone(), 0);
+        let trimmed = self.engine.trimmed(&epoch, &filter, now);
+        trimmed.ok().and_then(|trimmed| trimmed.first().map(|(_, upto)| *upto)).unwrap_or(0)
+    }
+
+    /// Whether somebody has done to this client what may end its wire.
+    pub(super) fn may_finish(&self, client: u8) -> bool {
+        self.outrages[usize::from(client)] >= 3
+    }
+
+    // ---- what goes wrong ----
+
+    fn happen(&mut self, happening: Happening, now: Instant) -> Checked {
+        if let Some(kind) = happening.what.kind() {
+            self.counts.fault(kind);
+        }
+        self.note(now, || format!("* {:?}", happening.what));
+        match happening.what {
+            What::Act(client, act) => self.act(client, act, happening.salt, now),
+            What::Fault(client, fault) => self.fault(client, fault, happening.salt, now),
+            What::Trouble(process, trouble) => self.trouble(process, trouble, now),
+        }
+    }
+
+    fn fault(&mut self, client: u8, fault: Fault, salt: u64, now: Instant) -> Checked {
+        let at = usize::from(client);
+        let link = self.hosts[at].socket.and_then(|socket| socket.link);
+        match (fault, link) {
+            (Fault::Cut { keep_up, keep_down, told }, Some(link)) => {
+                let net = &mut self.links[link].net;
+                net.up.cut(keep_up);
+                net.down.cut(keep_down);
+                // The node hears of it in the end, by what its kernel tells or by its own silence.
+                let heard = told.map(|after| now + after);
+                if let Some(heard) = heard {
+                    self.end_lanes(link, heard, now);
+                }
+                self.links[link].net.cut = true;
+            }
+            (Fault::Zombie { late }, Some(link)) => {
+                // The client's side is gone; what stands in its lane still goes up, late.
+                self.links[link].net.stalled = now + late;
+                self.links[link].net.down.cut(0);
+                let number = self.links[link].net.number;
+                self.hosts[at].socket = None;
+                let arrives = self.links[link].net.send_up(Packet::Broken, 0, now).unwrap_or(now);
+                self.schedule(arrives.max(now + late), Event::ArriveUp(link));
+                self.hosts[at].client.handle_link_closed(number, Closed::NONE, "", now);
+                self.drain_client(client, now)?;
+            }
+            (Fault::Silence, link) => {
+                if let Some(link) = link {
+                    self.links[link].net.silent = true;
+                }
+                self.hosts[at].unreachable_until = now + Duration::from_millis(salt % 15_000);
+            }
+            (Fault::Stall(span), Some(link)) => {
+                let net = &mut self.links[link].net;
+                net.stalled = net.stalled.max(now + span);
+            }
+            (Fault::Slow(rate, span), link) => {
+                self.hosts[at].slow = Some((rate, now + span));
+                if let Some(link) = link {
+                    self.links[link].net.slow(rate, now + span);
+                }
+            }
+            (Fault::Eat, Some(link)) => {
+                if self.links[link].net.down.eat(salt).is_some() {
+                    self.links[link].eaten = true;
+                    self.outrages[at] += 1;
+                }
+            }
+            (Fault::Sleep(span), _) => {
+                self.hosts[at].asleep_until = now + span;
+                self.schedule(now + span, Event::Wake(client));
+            }
+            (Fault::LateTimers(late, span), _) => self.hosts[at].late = (late, now + span),
+            (Fault::Trap(after), _) => self.hosts[at].trap = Some(after),
+            (Fault::Expire, _) => self.tokens[at] += 1,
+            (Fault::HostileUp(pick), Some(link)) => {
+                let frame = hostile::up(pick, salt);
+                self.links[link].hostile = true;
+                self.outrages[at] += 1;
+                if let Some(arrives) = self.links[link].net.send_up(frame, 100, now) {
+                    self.schedule(arrives, Event::ArriveUp(link));
+                }
+            }
+            (Fault::HostileDown(pick), Some(link)) => {
+                let frame = hostile::down(pick, salt);
+                self.links[link].hostile = true;
+                self.outrages[at] += 1;
+                self.send_down(link, frame, now);
+            }
+            (Fault::Deny(room, span), _) => {
+                self.denied.push((client, room, now + span));
+                if let (Some(link), Some(subject)) =
+                    (link, self.names.subject(super::check::Place::Room(room)))
+                {
+                    if let Some(served) = &mut self.links[link].served {
+                        served.node.handle_revoked(&subject, now);
+                        self.drain_node(link, now)?;
+                    }
+                }
+            }
+            (_, None) => {}
+        }
+        Ok(())
+    }
+
+    /// Both ends hear that the connection is broken, behind what still arrives.
+    fn end_lanes(&mut self, link: usize, heard: Instant, now: Instant) {
+        let conn = &mut self.links[link];
+        let up = conn.net.send_up(Packet::Broken, 0, now).unwrap_or(now);
+        let down = conn.net.send_down(Packet::Broken, 0, now).unwrap_or(now);
+        self.schedule(up.max(heard), Event::ArriveUp(link));
+        self.schedule(down.max(heard), Event::ArriveDown(link));
+    }
+
+    fn trouble(&mut self, process: u8, trouble: Trouble, now: Instant) -> Checked {
+        let at = usize::from(process);
+        match trouble {
+            Trouble::Crash(span) => self.crash(process, span, now)?,
+            Trouble::Blackout(span) => {
+                for process in 0..self.plan.nodes {
+                    self.crash(process, span, now)?;
+                }
+                if !self.plan.durable {
+                    self.facts.new_epoch();
+                    let epoch = format!("e{}", self.facts.epoch());
+                    self.engine.restart(epoch.as_str().into());
+                }
+            }
+            Trouble::Drain { leave_in, window } => {
+                let drain = Drain { leave_in, window, reason: "deploy".into(), url: None };
+                let gone = now + leave_in + Duration::from_secs(3);
+                self.processes[at].draining = Some((drain.clone(), now + leave_in));
+                for link in 0..self.links.len() {
+                    if self.links[link].net.node != process {
+                        continue;
+                    }
+                    if let Some(served) = &mut self.links[link].served {
+                        served.node.handle_drain(drain.clone(), now);
+                        self.drain_node(link, now)?;
+                    }
+                }
+                let life = self.processes[at].life;
+                self.schedule(gone, Event::Gone(process, life));
+            }
+            Trouble::EngineStall(span) => {
+                self.processes[at].stalled_until = now + span;
+                self.schedule(now + span, Event::Unstall(process));
+            }
+            Trouble::Unanswered(often, span) => self.processes[at].unanswered = (often, now + span),
+            Trouble::HooksFail(often, span) => self.processes[at].failing = (often, now + span),
+            Trouble::SlowHooks(longest, span) => self.processes[at].slow = (longest, now + span),
+            Trouble::Flap(span) => self.processes[at].flapping_until = now + span,
+        }
+        Ok(())
+    }
+
+    /// A node dies with everything it holds.
+    fn crash(&mut self, process: u8, span: Duration, now: Instant) -> Checked {
+        let at = usize::from(process);
+        let life = self.processes[at].life + 1;
+        self.processes[at] = Process::new(life);
+        self.processes[at].down_until = now + span;
+        for link in 0..self.links.len() {
+            if self.links[link].net.node != process || self.links[link].served.take().is_none() {
+                continue;
+            }
+            // Its kernel says so, or the whole machine has gone and nobody does.
+            let told = self.random.chance(200);
+            let keep = self.random.next_u64() as u8;
+            self.links[link].net.down.cut(keep);
+            if told {
+                let latency = self.links[link].net.latency();
+                if let Some(arrives) = self.links[link].net.send_down(Packet::Broken, 0, now) {
+                    self.schedule(arrives.max(now + latency), Event::ArriveDown(link));
+                }
+            }
+            self.links[link].net.cut = true;
+        }
+        Ok(())
+    }
+
+    /// The node closes right behind its `welcome`, for no reason that it gives.
+    pub(super) fn flap(&mut self, link: usize, now: Instant) {
+        if let Some(served) = &mut self.links[link].served {
+            served.node.handle_end(1011, "", now);
+        }
+    }
+
+    // ---- the end ----
+
+    /// Nothing goes wrong any more; what is broken stays broken until somebody notices.
+    fn heal(&mut self, now: Instant) -> Checked {
+        self.note(now, || "* healed".to_owned());
+        for process in 0..self.plan.nodes {
+            let at = usize::from(process);
+            let zero = Instant::default();
+            self.processes[at].down_until = self.processes[at].down_until.min(now);
+            self.processes[at].stalled_until = zero;
+            self.processes[at].unanswered = (0, zero);
+            self.processes[at].failing = (0, zero);
+            self.processes[at].slow = (Duration::ZERO, zero);
+            self.processes[at].flapping_until = zero;
+            self.unstall(process, now)?;
+        }
+        self.denied.clear();
+        for client in 0..self.plan.clients {
+            let host = &mut self.hosts[usize::from(client)];
+            host.unreachable_until = host.unreachable_until.min(now);
+            host.late = (Duration::ZERO, now);
+        }
+        self.schedule(now + Duration::from_secs(2), Event::Rest);
+        Ok(())
+    }
+
+    /// Whether everything has come to rest, and has stayed so.
+    fn rest(&mut self) -> Checked<bool> {
+        let now = self.now;
+        for client in 0..self.plan.clients {
+            self.hosts[usize::from(client)].check_bounds(client, self.plan.outbox_max)?;
+        }
+        let quiet = self.hosts.iter().all(Host::is_quiet) && self.facts.finish(now).is_ok();
+        let ends: u32 = self.hosts.iter().map(|host| host.ends).sum();
+        match self.rested {
+            Some((since, before)) if quiet => {
+                if ends > before {
+                    return broken!("link lost in peace", "{} s after it was healed", now.since(self.plan.healed).as_micros() / 1_000_000);
+                }
+                if now.since(since) >= WATCH {
+                    self.check_dials()?;
+                    return Ok(true);
+                }
+            }
+            _ => self.rested = (quiet && self.hosts.iter().all(Host::is_in_use)).then_some((now, ends)),
+        }
+        if now.since(self.plan.healed) > REST_MAX {
+            self.facts.finish(now)?;
+            return broken!("never at rest", "{} s after it was healed", REST_MAX.as_micros() / 1_000_000);
+        }
+        self.schedule(now + Duration::from_secs(if quiet { 15 } else { 2 }), Event::Rest);
+        Ok(false)
+    }
+
+    /// No client has dialled more often than its waits allow.
+    fn check_dials(&self) -> Checked {
+        let span = self.now.since(BEGIN).as_micros() / 1_000_000;
+        let faults = self.plan.happenings.iter().filter(|happening| happening.what.kind().is_some()).count() as u64;
+        let most = 20 + 4 * faults + span / 4;
+        match self.hosts.iter().position(|host| u64::from(host.dials) > most) {
+            Some(client) => {
+                broken!("dials", "client {client} has dialled {} times in {span} s", self.hosts[client].dials)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A schedule that has broken a promise.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Its seed.
+    pub seed: u64,
+    /// What went wrong first.
+    pub violation: Violation,
+    plan: Plan,
+}
+
+/// Runs one schedule.
+pub fn run(seed: u64) -> Result<Counts, Failure> {
+    run_plan(Plan::new(seed))
+}
+
+fn run_plan(plan: Plan) -> Result<Counts, Failure> {
+    let mut world = World::new(plan.clone(), false);
+    match world.run() {
+        Err(violation) => Err(Failure { seed: plan.seed, violation, plan }),
+        Ok(()) => {
+            let micros = world.now.since(BEGIN).as_micros();
+            world.counts.handlers = world.facts.handlers;
+            world.counts.close(world.facts.messages(), micros);
+            Ok(world.counts)
+        }
+    }
+}
+
+/// Runs one schedule and tells everything that happens in it.
+pub fn trace(seed: u64) -> (Vec<String>, Option<Violation>) {
+    trace_plan(Plan::new(seed))
+}
+
+fn trace_plan(plan: Plan) -> (Vec<String>, Option<Violation>) {
+    let mut world = World::new(plan, true);
+    let violation = world.run().err();
+    (world.lines.unwrap_or_default(), violation)
+}
+
+/// Takes out of a failing schedule what it fails without, and tells the rest.
+pub fn shrink(failure: &Failure) -> String {
+    let what = failure.violation.what;
+    let mut plan = failure.plan.clone();
+    let fails = |plan: &Plan| run_plan(plan.clone()).is_err_and(|failure| failure.violation.what == what);
+    let mut size = (plan.happenings.len() / 2).max(1);
+    loop {
+        let mut from = 0;
+        let mut shrunk = false;
+        while from < plan.happenings.len() {
+            let mut candidate = plan.clone();
+            let upto = (from + size).min(candidate.happenings.len());
+            candidate.happenings.drain(from..upto);
+            if fails(&candidate) {
+                plan = candidate;
+                shrunk = true;
+            } else {
+                from += size;
+            }
+        }
+        if size == 1 && !shrunk {
+            break;
+        }
+        size = (size / 2).max(1);
+    }
+    let (lines, violation) = trace_plan(plan);
+    let violation = violation.map_or_else(String::new, |violation| violation.to_string());
+    format!("{}\n{violation}", lines.join("\n"))
+}
