@@ -18,6 +18,8 @@ pub enum Overflow {
     Reject,
     /// The oldest ones leave until there is room.
     DropOldest,
+    /// It leaves at once.
+    DropNewest,
 }
 
 /// The bounds of the outbox.
@@ -100,8 +102,13 @@ impl Outbox {
             return Err(Refusal::OutboxFull);
         }
         while !self.has_room_for(entry.bytes) {
-            if self.config.overflow == Overflow::Reject {
-                return Err(Refusal::OutboxFull);
+            match self.config.overflow {
+                Overflow::Reject => return Err(Refusal::OutboxFull),
+                Overflow::DropNewest => {
+                    evicted(entry.ticket);
+                    return Ok(());
+                }
+                Overflow::DropOldest => {}
             }
             match self.take() {
                 Some(oldest) => evicted(oldest.ticket),

@@ -26,7 +26,7 @@ pub enum Window {
 }
 
 /// One sticky phase: from the word of the server until a link has proved stable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spread {
     window: Duration,
     /// Our place in the window.
@@ -91,6 +91,26 @@ impl Spread {
     pub(crate) fn held_until(&self, now: Instant) -> Option<Instant> {
         let held = self.instructed && self.offset == Duration::ZERO && self.anchor > now;
         held.then_some(self.anchor)
+    }
+
+    /// How wide it is.
+    pub(crate) fn window(&self) -> Duration {
+        self.window
+    }
+
+    /// Our place in the window: the first dial is due then.
+    pub(crate) fn anchor(&self) -> Instant {
+        self.anchor
+    }
+
+    /// When the next dial is due of a client that never outlives φ on its link, as one of `everwire.v1`: late is at
+    /// once. [AWAY-4]
+    pub(crate) fn next(&mut self, now: Instant) -> Instant {
+        if !self.begun {
+            self.begun = true;
+            return self.anchor.max(now);
+        }
+        now + self.delay(now).unwrap_or(SPREAD_MIN)
     }
 
     /// The wait for the next dial; `None`: the window is too short for another round.

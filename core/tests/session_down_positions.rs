@@ -28,7 +28,7 @@ fn reader() -> Reader {
 
 fn push(reader: &mut Reader, after: u64, upto: u64, numbers: &[u64]) -> Result<(), Violation> {
     let elements = vec![Element::Message(subject(OWN)); numbers.len()];
-    reader.handle_push(after, upto, Numbers::new(numbers), &elements, 100, NOW)
+    reader.handle_push(after, upto, Numbers::new(numbers), &elements, 100, NOW).map(drop)
 }
 
 fn start_all(reader: &mut Reader) -> Vec<(Delivery, u64)> {

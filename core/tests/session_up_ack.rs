@@ -150,7 +150,10 @@ fn what_this_server_does_not_take_leaves_before_it_is_written() {
     sending.submit(text(2, 2000)).unwrap();
     sending.submit(text(3, 1024)).unwrap();
     let small = Welcome { message_bytes_max: 1024, ..WELCOME };
-    assert_eq!(sending.welcome(&small, at(0)).map(exits), Ok(all(2..=2, Dropped::TooLarge)));
+    assert_eq!(
+        sending.welcome(&small, at(0)).map(exits),
+        Ok(all(2..=2, Dropped::NeverWritten(Unwritten::TooLarge)))
+    );
     assert_eq!(sending.submit(text(4, 1025)), Err(everwire_core::Refusal::TooLarge));
     assert_eq!(write(&mut sending, 0), [(1, 2, 1)]);
     assert_eq!(ack(&mut sending, 2, 9000, &[]).map(|left| left.len()), Ok(2));

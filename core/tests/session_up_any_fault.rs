@@ -140,7 +140,7 @@ impl World {
             match &exit {
                 Exit::Settled => assert!(stored.contains(&ticket.0), "a false receipt for {ticket:?}"),
                 Exit::Refused(_) => assert!(!stored.contains(&ticket.0), "{ticket:?} is stored"),
-                Exit::Dropped(Dropped::NeverWritten) => assert_eq!(n, None),
+                Exit::Dropped(Dropped::NeverWritten(_)) => assert_eq!(n, None),
                 Exit::Dropped(why) => {
                     assert_eq!(*why, Dropped::Unknown);
                     let (producer, _) = self.numbers[&ticket];
@@ -442,7 +442,7 @@ impl World {
             Op::Submit { bytes, binary } => {
                 self.tickets += 1;
                 let form = if binary { Form::Binary } else { Form::Text };
-                let outgoing = Outgoing { ticket: Ticket(self.tickets), bytes, form };
+                let outgoing = Outgoing::new(Ticket(self.tickets), bytes, form);
                 match self.client.submit(outgoing) {
                     Ok(left) => self.keep(left),
                     Err(_) => self.tickets -= 1,

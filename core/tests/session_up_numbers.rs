@@ -12,7 +12,7 @@ fn a_number_is_given_at_the_first_write() {
     let mut sending = open(4);
     assert_eq!((sending.written(), sending.oldest()), (0, 1));
     let left = sending.remove(Ticket(2)).unwrap();
-    assert_eq!((left.n, left.exit), (None, Exit::Dropped(Dropped::NeverWritten)));
+    assert_eq!((left.n, left.exit), (None, Exit::Dropped(Dropped::NeverWritten(Unwritten::Aborted))));
     let written = sending.write(at(0)).unwrap();
     let tickets: Vec<_> =
         written.messages.iter().map(|numbered| (numbered.n, numbered.message.ticket.0)).collect();
@@ -44,10 +44,10 @@ fn what_has_a_number_stays() {
     assert_eq!(sending.remove(Ticket(1)), None);
     submit(&mut sending, 3..=4);
     let left = sending.submit(text(5, 10)).map(exits);
-    assert_eq!(left, Ok(all(3..=3, Dropped::NeverWritten)));
+    assert_eq!(left, Ok(all(3..=3, Dropped::NeverWritten(Unwritten::Overflow))));
     assert_eq!(sending.submit(text(6, 101)), Err(Refusal::OutboxFull));
     let left = sending.submit(text(6, 95)).map(exits);
-    assert_eq!(left, Ok(all(4..=5, Dropped::NeverWritten)));
+    assert_eq!(left, Ok(all(4..=5, Dropped::NeverWritten(Unwritten::Overflow))));
     assert_eq!(write(&mut sending, 0), [(3, 1, 1)]);
     assert_eq!(ack(&mut sending, 3, 9000, &[]).map(|left| left.len()), Ok(3));
 }
@@ -148,8 +148,8 @@ fn the_last_number_is_never_given() {
         successor: Some(producer(2)),
         born: Some(1),
         written: NUMBER_MAX - 2,
-        numbered: vec![],
-        waiting: vec![text(1, 10), text(2, 10)],
+        numbered: [].into(),
+        waiting: [text(1, 10), text(2, 10)].into_iter().collect(),
         alone_until: None,
         broken_links: 0,
     };
@@ -173,7 +173,10 @@ fn at_the_end_of_the_wire_everything_leaves_once() {
     ack(&mut sending, 1, 9000, &[]).unwrap();
     submit(&mut sending, 4..=5);
     let left = exits(sending.close());
-    assert_eq!(left, [all(2..=3, Dropped::InDoubt), all(4..=5, Dropped::NeverWritten)].concat());
+    assert_eq!(
+        left,
+        [all(2..=3, Dropped::InDoubt), all(4..=5, Dropped::NeverWritten(Unwritten::Closed))].concat()
+    );
     assert!(sending.is_empty() && sending.close().is_empty());
 }
 

@@ -2,12 +2,14 @@
 //! socket, no payload; whoever drives a part says what time it is and carries out what it answers. The machines of both
 //! ends are composed of these parts.
 
+pub mod client;
 pub mod down;
 mod greeting;
 pub mod node;
 mod secret;
 pub mod up;
 
+pub use client::Client;
 pub use greeting::{
     EPOCH_BYTES_MAX, FEATURES_MAX, Hello, Limits, REQUESTS_MAX, TOKEN_BYTES_MAX, Welcome, Wished, is_token,
 };

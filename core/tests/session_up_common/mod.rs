@@ -32,11 +32,11 @@ pub fn at(millis: u64) -> Instant {
 }
 
 pub fn text(ticket: u32, bytes: u32) -> Outgoing {
-    Outgoing { ticket: Ticket(ticket), bytes, form: Form::Text }
+    Outgoing::new(Ticket(ticket), bytes, Form::Text)
 }
 
 pub fn binary(ticket: u32, bytes: u32) -> Outgoing {
-    Outgoing { ticket: Ticket(ticket), bytes, form: Form::Binary }
+    Outgoing::new(Ticket(ticket), bytes, Form::Binary)
 }
 
 pub fn post(id: u32) -> Post<Body> {

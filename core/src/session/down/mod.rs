@@ -19,7 +19,7 @@ pub use joins::Verdict;
 pub use opening::{Asked, Behind, Opened, Opening, Standing};
 pub use pending::{Delivery, Entry, Pending, Share};
 pub use reader::Reader;
-pub use record::{Element, Hello, Loss, Persisted, Record, Report, Started, Welcome};
+pub use record::{Element, Fresh, Hello, Loss, Persisted, Record, Report, Started, Taken, Welcome};
 pub use rooms::{Place, Seat, Unfit, Wish};
 
 use crate::engine::Payload;

@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 
 use super::pending::Delivery;
 use super::record::{
-    Element, Hello, Loss, Persisted, Record, Report, Started, Welcome, check_loss, check_welcome,
+    Element, Fresh, Hello, Loss, Persisted, Record, Report, Started, Taken, Welcome, check_loss,
+    check_welcome,
 };
 use super::rooms::{self, LinkRooms, Place, Seat, Unfit, Wish};
 use super::{Amount, SEEN_DELAY, STUCK_AFTER, Violation, WINDOW_MESSAGES, WINDOW_OCTETS};
 use crate::engine::{LogEpoch, Subject};
 use crate::frame::{FromClient, FromServer, Numbers};
+use crate::mutant::mutant;
 use crate::time::Instant;
 
 /// What is forgotten with the link. [KEEP-3]
@@ -74,7 +76,11 @@ impl Reader {
         let entries = &record.pending.entries;
         // When they began died with the instance. [KEEP-2]
         let running = entries.iter().filter(|(_, entry)| entry.started).map(|(delivery, _)| (now, *delivery));
-        Self { running: running.collect(), record, ..Self::default() }
+        let mut reader = Self { running: running.collect(), record, ..Self::default() };
+        if mutant!(SeenInHello) {
+            reader.record.received = reader.seen();
+        }
+        reader
     }
 
     /// What the host must keep.
@@ -97,6 +103,9 @@ impl Reader {
     /// longer in the filter, are not waited for. [POS-13]
     pub fn seen(&self) -> u64 {
         let record = &self.record;
+        if mutant!(SeenOnReceipt) {
+            return record.received;
+        }
         let counts = |subject, s| {
             let seat: Option<&Seat> = record.seats.get(subject);
             seat.and_then(|seat| seat.from).is_some_and(|from| s > from)
@@ -109,7 +118,7 @@ impl Reader {
 
     /// A link has opened, and this is to be written.
     pub fn hello(&mut self) -> Hello {
-        let held = self.record.pending.held();
+        let held = if mutant!(SeenOnReceipt) { Amount::default() } else { self.record.pending.held() };
         self.link = Some(Link {
             open: false,
             rooms: LinkRooms::hello(&self.record.seats),
@@ -130,6 +139,15 @@ impl Reader {
     pub fn link_lost(&mut self) {
         self.link = None;
         self.shut = None;
+    }
+
+    /// Whether this `welcome` answers what [`Reader::hello`] has said.
+    pub fn check_welcome(&self, welcome: &Welcome) -> Result<(), Violation> {
+        let Some(link) = self.link.as_ref().filter(|link| !link.open) else {
+            return Err(Violation::Unexpected);
+        };
+        let same = self.record.epoch.as_ref() == Some(&welcome.epoch);
+        check_welcome(welcome, &self.record, &link.rooms, same)
     }
 
     /// Carries out a `welcome`.
@@ -178,7 +196,8 @@ impl Reader {
         lost.retain(|subject| self.record.seats.get(subject).is_some_and(|seat| seat.from.is_some()));
         self.record.own = Some(welcome.own);
         self.record.epoch = Some(welcome.epoch);
-        self.record.received = welcome.position;
+        let keeps = mutant!(PositionAcrossEpochs) && !same && self.record.received > 0;
+        self.record.received = if keeps { self.record.received } else { welcome.position };
         link.open = true;
         if !lost.is_empty() {
             reports.push(Report::Lost(lost));
@@ -196,13 +215,13 @@ impl Reader {
         elements: &[Element],
         octets: u64,
         now: Instant,
-    ) -> Result<(), Violation> {
+    ) -> Result<Taken, Violation> {
         FromServer::Push { after, upto, numbers }.check().map_err(|_| Violation::Order)?;
         let messages = numbers.count() as u64;
         let link = open(&mut self.link)?;
         let record = &mut self.record;
         let Some(epoch) = record.epoch.as_ref() else { return Err(Violation::Unexpected) };
-        if after > record.received {
+        if after > record.received && !mutant!(NoGapCheck) {
             return Err(Violation::Gap);
         }
         if elements.len() as u64 != messages {
@@ -212,26 +231,34 @@ impl Reader {
             return Err(Violation::Window);
         }
         let received = record.received;
-        let fresh = numbers.iter().zip(elements).filter_map(|(s, element)| match element {
-            Element::Message(subject) if s > received => Some((s, subject.clone())),
+        let pairs = numbers.iter().zip(elements).enumerate();
+        let fresh = pairs.filter_map(|(index, (s, element))| match element {
+            Element::Message(subject) if s > received => {
+                Some(Fresh { index: index as u16, s, subject: subject.clone() })
+            }
             _ => None,
         });
-        let processed = record.pending.add(epoch, messages, octets, fresh);
-        record.received = received.max(upto);
+        let fresh: Vec<_> = fresh.collect();
+        let known = numbers.iter().take_while(|s| *s <= received).count();
+        let taken = Taken { upto: received.max(upto), known: known as u16, messages, octets, fresh };
+        let mut processed = record.take(epoch.clone(), &taken);
+        if mutant!(SeenOnReceipt) {
+            processed = Amount { messages, octets: octets.min(super::FRAME_OCTETS_COUNTED_MAX) };
+        }
         let octets = octets.min(super::FRAME_OCTETS_COUNTED_MAX);
         link.given = link.given.plus(Amount { messages, octets });
         if processed.messages > 0 {
             link.process(processed, now);
         }
         self.watch_window(now);
-        Ok(())
+        Ok(taken)
     }
 
     /// Carries out an `advance`. [POS-12]
     pub fn handle_advance(&mut self, after: u64, upto: u64) -> Result<(), Violation> {
         FromServer::Advance { after, upto }.check().map_err(|_| Violation::Order)?;
         open(&mut self.link)?;
-        if after > self.record.received {
+        if after > self.record.received && !mutant!(NoGapCheck) {
             return Err(Violation::Gap);
         }
         self.record.received = self.record.received.max(upto);
@@ -252,8 +279,12 @@ impl Reader {
     /// A handler has ended, well or badly. Whatever was not pending is ignored.
     pub fn settle(&mut self, delivery: Delivery, now: Instant) {
         let Some(amount) = self.record.pending.settle(delivery) else { return };
-        if let Some(link) = self.link.as_mut() {
+        if let Some(link) = self.link.as_mut().filter(|_| !mutant!(SeenOnReceipt)) {
             link.process(amount, now);
+        }
+        while self.running.front().is_some_and(|(_, first)| !self.record.pending.entries.contains_key(first))
+        {
+            self.running.pop_front();
         }
         // Those that have settled leave with the first that has not, so twice the window is the most there can be.
         if self.running.len() as u64 > 2 * WINDOW_MESSAGES {
@@ -320,6 +351,11 @@ impl Reader {
     fn watch_window(&mut self, now: Instant) {
         let shut = self.link.as_ref().is_some_and(|link| link.open && !link.outstanding().admits(1));
         self.shut = if shut { self.shut.or(Some((now, false))) } else { None };
+    }
+
+    /// Whether [`Reader::join`] would take this room.
+    pub fn admits(&self, subject: &Subject) -> Result<(), Unfit> {
+        rooms::check(&self.record.seats, self.record.own.as_ref(), subject)
     }
 
     /// The application wishes to be in a room.

@@ -82,6 +82,69 @@ pub enum Element {
     Skipped,
 }
 
+/// A message that has come and not been there before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fresh {
+    /// Which element of the frame it is.
+    pub index: u16,
+    /// Its place in the log.
+    pub s: u64,
+    /// Where it was addressed.
+    pub subject: Subject,
+}
+
+/// What a push has brought: its messages are deliveries in their order, from [`Pending::next`] on. [POS-5]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Everything up to here is in the host's hands.
+    pub upto: u64,
+    /// So many elements at the beginning had come before.
+    pub known: u16,
+    /// How many messages the frame had.
+    pub messages: u64,
+    /// The octets of its body.
+    pub octets: u64,
+    /// Those for handlers that had not come before.
+    pub fresh: Vec<Fresh>,
+}
+
+impl Record {
+    /// Takes in a push; answers what of it is processed already.
+    pub(in crate::session) fn take(&mut self, epoch: LogEpoch, taken: &Taken) -> Amount {
+        self.received = taken.upto;
+        let fresh = taken.fresh.iter().map(|fresh| (fresh.s, fresh.subject.clone()));
+        self.pending.add(&epoch, taken.messages, taken.octets, fresh)
+    }
+
+    /// A handler is started.
+    pub(in crate::session) fn start(&mut self, delivery: Delivery) {
+        if let Some(entry) = self.pending.entries.get_mut(&delivery) {
+            entry.started = true;
+        }
+    }
+
+    /// A handler has ended.
+    pub(in crate::session) fn settle(&mut self, delivery: Delivery) {
+        self.pending.settle(delivery);
+    }
+
+    /// The room has been joined, if it is still wished for.
+    pub(in crate::session) fn joined(&mut self, place: &Place) {
+        if let Some(seat) = self.seats.get_mut(&place.subject) {
+            *seat = Seat { from: Some(place.from), grant: place.grant.clone() };
+        }
+    }
+
+    /// These begin anew behind `from`.
+    pub(in crate::session) fn raise(&mut self, subjects: &[Subject], from: u64) {
+        for subject in subjects {
+            if let Some(seat) = self.seats.get_mut(subject) {
+                seat.from = Some(from);
+            }
+        }
+    }
+}
+
 /// A message whose handler is to be started now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Started {

@@ -3,8 +3,10 @@
 use crate::engine::RefusalCode;
 use crate::frame::Form;
 use crate::outbox::Ticket;
+use crate::time::Instant;
 
-/// One outgoing message, as far as the protocol must know it.
+/// One outgoing message, as far as the protocol must know it. What stands behind `form` acts only as long as the
+/// message has no number. [SEND-1] [SEND-5]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// The host's name for it.
@@ -13,6 +15,29 @@ pub struct Outgoing {
     pub bytes: u32,
     /// Whether it travels in a text frame, perhaps with others, or alone in a binary one.
     pub form: Form,
+    /// Higher ones go first; within one, what came first.
+    pub priority: u8,
+    /// The newest of a key takes the place of the one that waits.
+    pub key: Option<u32>,
+    /// It is not written later than this.
+    pub expires: Option<Instant>,
+    /// It is a request, and not waited for any longer than this. [REQ-10]
+    pub answer_by: Option<Instant>,
+}
+
+impl Outgoing {
+    /// A message that waits its turn for as long as it takes.
+    pub const fn new(ticket: Ticket, bytes: u32, form: Form) -> Self {
+        Self { ticket, bytes, form, priority: 0, key: None, expires: None, answer_by: None }
+    }
+
+    /// When it leaves unwritten.
+    pub(super) fn late_at(&self) -> Option<Instant> {
+        match (self.expires, self.answer_by) {
+            (Some(expires), Some(by)) => Some(expires.min(by)),
+            (expires, by) => expires.or(by),
+        }
+    }
 }
 
 /// How a message has left, once and for good. [SEND-6]
@@ -34,9 +59,24 @@ pub enum Dropped {
     /// The wire has closed before the verdict came: it may be in the log or not.
     InDoubt,
     /// It was not written, and is in no log.
-    NeverWritten,
-    /// It is longer than this server takes, was not written, and is in no log. [LIM-2]
+    NeverWritten(Unwritten),
+}
+
+/// Why a message was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unwritten {
+    /// There was no room for it, or others took it.
+    Overflow,
+    /// Its time was over, or that of the request that it is.
+    Expired,
+    /// A newer one of its key has taken its place.
+    Replaced,
+    /// The application no longer wanted it.
+    Aborted,
+    /// It is longer than this server takes. [LIM-2]
     TooLarge,
+    /// The wire has closed.
+    Closed,
 }
 
 /// A message that has left. The host records it and tells the application in one step. [KEEP-6]

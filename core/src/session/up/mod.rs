@@ -10,12 +10,14 @@ mod record;
 mod sending;
 mod settling;
 mod verdicts;
+mod waiting;
 
 pub use greeting::{Hello, NotWelcome, Producing, Welcome};
-pub use message::{Dropped, Exit, Exited, Outgoing};
+pub use message::{Dropped, Exit, Exited, Outgoing, Unwritten};
 pub use record::{NotARecord, Numbered, Record};
-pub use sending::{LinkEnd, Sending, Written};
+pub use sending::{Gate, LinkEnd, Sending, Written};
 pub use settling::{Ack, Call, Ended, Judgement, Settling};
+pub use waiting::Waiting;
 
 use crate::time::Duration;
 

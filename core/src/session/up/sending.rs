@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use super::greeting::{Hello, NotWelcome, Producing, Welcome};
-use super::message::{Dropped, Exit, Exited, Outgoing};
+use super::message::{Dropped, Exit, Exited, Outgoing, Unwritten};
 use super::record::{NotARecord, Numbered, Record};
+use super::waiting::Waiting;
 use super::{
     LONG_FRAME_BYTES, LONG_FRAME_LINKS, RELEASE_DELAY, UNRELEASED_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
 };
@@ -13,6 +14,7 @@ use crate::engine::{Producer, RefusalCode};
 use crate::frame::{
     BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, Code, Form, FromClient, NUMBER_MAX, REFUSALS_MAX, Refusals,
 };
+use crate::mutant::mutant;
 use crate::outbox::{OutboxConfig, Overflow, Ticket};
 use crate::session::Broken;
 use crate::time::Instant;
@@ -28,6 +30,17 @@ pub enum LinkEnd {
     Other,
 }
 
+/// What may be written now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Everything.
+    Open,
+    /// What has a number; none are given. [AWAY-3]
+    Given,
+    /// No message: the release alone, which frees what is held up.
+    Release,
+}
+
 /// A `send` to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
@@ -37,6 +50,8 @@ pub struct Written {
     pub form: Form,
     /// The elements, with their numbers; of a withdrawn one, `null` is written.
     pub messages: Vec<Numbered>,
+    /// Its octets, header line and all.
+    pub octets: u64,
 }
 
 /// What belongs to the link that is in use. [KEEP-3]
@@ -73,8 +88,7 @@ pub struct Sending {
     born: Option<u64>,
     written: u64,
     numbered: VecDeque<Numbered>,
-    waiting: VecDeque<Outgoing>,
-    waiting_bytes: u64,
+    waiting: Waiting,
     alone_until: Option<u64>,
     broken_links: u8,
     message_bytes_max: Option<u32>,
@@ -91,8 +105,7 @@ impl Sending {
             born: None,
             written: 0,
             numbered: VecDeque::new(),
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
+            waiting: Waiting::default(),
             alone_until: None,
             broken_links: 0,
             message_bytes_max: None,
@@ -107,9 +120,8 @@ impl Sending {
             successor: record.successor,
             born: record.born,
             written: record.written,
-            waiting_bytes: record.waiting.iter().map(|message| u64::from(message.bytes)).sum(),
-            numbered: record.numbered.into(),
-            waiting: record.waiting.into(),
+            numbered: record.numbered,
+            waiting: record.waiting,
             alone_until: record.alone_until,
             broken_links: record.broken_links,
             ..Self::new(config, record.producer)
@@ -123,8 +135,8 @@ impl Sending {
             successor: self.successor,
             born: self.born,
             written: self.written,
-            numbered: self.numbered.iter().copied().collect(),
-            waiting: self.waiting.iter().copied().collect(),
+            numbered: self.numbered.clone(),
+            waiting: self.waiting.clone(),
             alone_until: self.alone_until,
             broken_links: self.broken_links,
         }
@@ -150,36 +162,87 @@ impl Sending {
         self.numbered.is_empty() && self.waiting.is_empty()
     }
 
-    /// Takes a message, without a number [SEND-1]; answers those that had to leave for it.
-    pub fn submit(&mut self, message: Outgoing) -> Result<Vec<Exited>, Refusal> {
-        let bytes = u64::from(message.bytes);
+    /// Whether a message of this length would be taken.
+    pub fn admits(&self, message: &Outgoing) -> Result<(), Refusal> {
         if self.message_bytes_max.is_some_and(|max| message.bytes > max) {
             return Err(Refusal::TooLarge);
         }
+        let bytes = u64::from(message.bytes);
         if bytes > self.config.bytes_max || self.config.messages_max == 0 {
             return Err(Refusal::OutboxFull);
         }
-        let mut left = Vec::new();
-        while self.waiting.len() >= self.config.messages_max as usize
-            || self.waiting_bytes + bytes > self.config.bytes_max
-        {
-            if self.config.overflow == Overflow::Reject {
-                return Err(Refusal::OutboxFull);
-            }
-            let Some(first) = self.take_waiting() else { return Err(Refusal::OutboxFull) };
-            left.push(dropped(first, Dropped::NeverWritten));
+        let twin = self.waiting.twin_of(message);
+        if self.config.overflow == Overflow::Reject && !self.has_room_for(bytes, twin) {
+            return Err(Refusal::OutboxFull);
         }
-        self.waiting_bytes += bytes;
-        self.waiting.push_back(message);
+        Ok(())
+    }
+
+    fn has_room_for(&self, bytes: u64, twin: Option<Outgoing>) -> bool {
+        let (freed, freed_bytes) = twin.map_or((0, 0), |twin| (1, u64::from(twin.bytes)));
+        self.waiting.len() - freed < self.config.messages_max as usize
+            && self.waiting.bytes() - freed_bytes + bytes <= self.config.bytes_max
+    }
+
+    /// Takes a message, without a number [SEND-1]; answers those that had to leave for it.
+    pub fn submit(&mut self, message: Outgoing) -> Result<Vec<Exited>, Refusal> {
+        self.admits(&message)?;
+        let mut left = Vec::new();
+        let twin = self.waiting.twin_of(&message);
+        while !self.has_room_for(u64::from(message.bytes), twin) {
+            let spare = match self.config.overflow {
+                Overflow::Reject => return Err(Refusal::OutboxFull),
+                Overflow::DropNewest => {
+                    left.push(unwritten(message, Unwritten::Overflow));
+                    return Ok(left);
+                }
+                Overflow::DropOldest => self.waiting.pop_spare(),
+            };
+            let Some(spare) = spare else { return Err(Refusal::OutboxFull) };
+            left.push(unwritten(spare, Unwritten::Overflow));
+            if twin.is_some_and(|twin| twin.ticket == spare.ticket) {
+                return self.submit(message).map(|more| left.into_iter().chain(more).collect());
+            }
+        }
+        self.waiting.insert(message);
+        if let Some(twin) = twin {
+            self.waiting.remove(twin.ticket);
+            left.push(unwritten(twin, Unwritten::Replaced));
+        }
+        if mutant!(NumberAtSubmit) {
+            while let Some(message) = self.waiting.pop_front() {
+                self.written += 1;
+                self.numbered.push_back(Numbered { n: self.written, message, withdrawn: false });
+            }
+        }
         Ok(left)
+    }
+
+    /// Lets go of what was replaced when an earlier instance stopped. [KEEP-1]
+    pub(in crate::session) fn let_go_of_replaced(&mut self) -> Vec<Exited> {
+        let replaced = self.waiting.take_replaced();
+        replaced.into_iter().map(|message| unwritten(message, Unwritten::Replaced)).collect()
     }
 
     /// Lets go of a message that has no number yet. One that has, stays: a hole would block every later one. [SEND-5]
     pub fn remove(&mut self, ticket: Ticket) -> Option<Exited> {
-        let at = self.waiting.iter().position(|message| message.ticket == ticket)?;
-        let message = self.waiting.remove(at)?;
-        self.waiting_bytes -= u64::from(message.bytes);
-        Some(dropped(message, Dropped::NeverWritten))
+        self.waiting.remove(ticket).map(|message| unwritten(message, Unwritten::Aborted))
+    }
+
+    /// When [`Sending::expire`] may have something to say.
+    pub fn expiry(&self) -> Option<Instant> {
+        self.waiting.late_at()
+    }
+
+    /// Lets go of what has no number and is too late.
+    pub fn expire(&mut self, now: Instant) -> Vec<Exited> {
+        let late = self.waiting.take_late(now);
+        late.into_iter().map(|message| unwritten(message, Unwritten::Expired)).collect()
+    }
+
+    /// How many requests have no number yet.
+    pub fn requests_waiting(&self) -> usize {
+        self.waiting.requests()
     }
 
     /// Names the spare producer, unless there is one: it stays the same until it is used. [HELLO-11]
@@ -243,20 +306,18 @@ impl Sending {
     }
 
     fn let_go_of_what_is_too_large(&mut self, bytes_max: u32, left: &mut Vec<Exited>) {
-        let waiting_bytes = &mut self.waiting_bytes;
-        self.waiting.retain(|message| {
-            let fits = message.bytes <= bytes_max;
-            if !fits {
-                *waiting_bytes -= u64::from(message.bytes);
-                left.push(dropped(*message, Dropped::TooLarge));
-            }
-            fits
-        });
+        let longer = self.waiting.take_longer(bytes_max);
+        left.extend(longer.into_iter().map(|message| unwritten(message, Unwritten::TooLarge)));
     }
 
     /// The next `send`, if one is due and allowed; call until `None`, unless the transport has enough. A new message
     /// has its number from here on, whether or not the frame gets out.
     pub fn write(&mut self, now: Instant) -> Option<Written> {
+        self.write_within(Gate::Open, now)
+    }
+
+    /// As [`Sending::write`], of what this gate lets pass.
+    pub fn write_within(&mut self, gate: Gate, now: Instant) -> Option<Written> {
         let alone = self.alone_until.is_some();
         let oldest = self.oldest();
         let first = self.link.as_ref()?.written + 1;
@@ -264,7 +325,7 @@ impl Sending {
         let mut body = "[]".len() as u64;
         let mut form = Form::Text;
         while messages.len() < BATCH_MESSAGES_MAX {
-            let Some(next) = self.next(oldest) else { break };
+            let Some(next) = self.next(oldest, gate) else { break };
             let link = self.link.as_mut()?;
             let waits = alone && link.written > link.acked;
             if waits || next.n > link.credit || next.n - link.acked > WINDOW_MESSAGES_MAX {
@@ -282,7 +343,7 @@ impl Sending {
             link.written = next.n;
             link.bytes += next.bytes();
             if next.n > self.written {
-                self.take_waiting();
+                self.waiting.pop_front();
                 self.written = next.n;
                 self.numbered.push_back(next);
             }
@@ -299,21 +360,26 @@ impl Sending {
         let mut header = Vec::new();
         frame.write(&mut header);
         let link = self.link.as_mut()?;
-        if header.len() as u64 + body > LONG_FRAME_BYTES && count > 0 {
+        // The header line ends with the LF that stands before the body.
+        let octets = header.len() as u64 + body;
+        if octets > LONG_FRAME_BYTES && count > 0 {
             link.long_frames.push_back(link.written);
         }
         link.unreleased = 0;
         link.release_at = None;
-        Some(Written { frame, form, messages })
+        Some(Written { frame, form, messages, octets })
     }
 
     /// What the link carries next: first again what has a number, then what has none. [WELC-8]
-    fn next(&self, oldest: u64) -> Option<Numbered> {
+    fn next(&self, oldest: u64, gate: Gate) -> Option<Numbered> {
         let n = self.link.as_ref()?.written + 1;
+        if gate == Gate::Release {
+            return None;
+        }
         if n <= self.written {
             return self.numbered.get((n - oldest) as usize).copied();
         }
-        let message = *self.waiting.front()?;
+        let message = *self.waiting.front().filter(|_| gate == Gate::Open)?;
         (n < NUMBER_MAX).then_some(Numbered { n, message, withdrawn: false })
     }
 
@@ -359,7 +425,7 @@ impl Sending {
         let settled = self.numbered.iter().take_while(|numbered| numbered.n <= n);
         link.bytes -= settled.map(Numbered::bytes).sum::<u64>();
         link.acked = n;
-        link.credit = credit;
+        link.credit = if mutant!(CreditIncrement) { link.credit + credit } else { credit };
         while link.long_frames.front().is_some_and(|last| *last <= n) {
             link.long_frames.pop_front();
         }
@@ -396,13 +462,48 @@ impl Sending {
         }
     }
 
+    /// The producer in use.
+    pub fn producer(&self) -> Producer {
+        self.producer
+    }
+
+    /// Until which number messages go one at a time, and how many links have broken under a long frame. [REF-9]
+    pub(in crate::session) fn alone(&self) -> (Option<u64>, u8) {
+        (self.alone_until, self.broken_links)
+    }
+
+    /// Whether `null` is written in place of the lowest unsettled number.
+    pub(in crate::session) fn is_first_withdrawn(&self) -> bool {
+        self.numbered.front().is_some_and(|first| first.withdrawn)
+    }
+
+    /// Whether the lowest unsettled number was written on this link.
+    pub fn is_oldest_written(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| !self.numbered.is_empty() && link.written >= self.oldest())
+    }
+
+    /// The highest number settled on this link, or by its `welcome`.
+    pub fn acked(&self) -> Option<u64> {
+        self.link.as_ref().map(|link| link.acked)
+    }
+
     /// The link is gone, and with it all that it had carried and nobody has acknowledged: that goes again.
-    pub fn link_ended(&mut self, end: LinkEnd) {
-        let Some(link) = self.link.take() else { return };
+    pub fn link_ended(&mut self, end: LinkEnd) -> Vec<Exited> {
+        let Some(link) = self.link.take() else { return Vec::new() };
+        if mutant!(DropOnDisconnect) {
+            let gone = self.numbered.drain(..);
+            let settled =
+                |gone: Numbered| Exited { ticket: gone.message.ticket, n: Some(gone.n), exit: Exit::Settled };
+            return gone.map(settled).collect();
+        }
+        if mutant!(Renumber) {
+            let again: Vec<_> = self.numbered.drain(..).map(|numbered| numbered.message).collect();
+            self.waiting = again.into_iter().chain(self.waiting.iter().copied()).collect();
+        }
         let under_long_frame = end == LinkEnd::Broke && !link.long_frames.is_empty();
         self.broken_links = if under_long_frame { self.broken_links.saturating_add(1) } else { 0 };
         if self.numbered.is_empty() {
-            return;
+            return Vec::new();
         }
         if end == LinkEnd::TooLong && self.alone_until.is_some() && link.written > link.acked {
             // It was the only one that was out: its octets are what no server takes.
@@ -412,6 +513,7 @@ impl Sending {
         } else if end == LinkEnd::TooLong || self.broken_links >= LONG_FRAME_LINKS {
             self.alone_until = Some(self.written);
         }
+        Vec::new()
     }
 
     /// The server does not know the producer: what had a number leaves, what had none goes on under two fresh ones.
@@ -447,17 +549,16 @@ impl Sending {
     /// The wire closes for good: everything leaves. [CLOSE-5] [SEND-7]
     pub fn close(&mut self) -> Vec<Exited> {
         self.link = None;
-        self.waiting_bytes = 0;
         let mut left = self.drain_numbered(Dropped::InDoubt);
-        left.extend(self.waiting.drain(..).map(|message| dropped(message, Dropped::NeverWritten)));
+        while let Some(message) = self.waiting.pop_front() {
+            left.push(unwritten(message, Unwritten::Closed));
+        }
         left
     }
+}
 
-    fn take_waiting(&mut self) -> Option<Outgoing> {
-        let message = self.waiting.pop_front()?;
-        self.waiting_bytes -= u64::from(message.bytes);
-        Some(message)
-    }
+fn unwritten(message: Outgoing, why: Unwritten) -> Exited {
+    dropped(message, Dropped::NeverWritten(why))
 }
 
 fn dropped(message: Outgoing, why: Dropped) -> Exited {

@@ -1,0 +1,86 @@
+//! The timers of a client that are set, not worked out: one enum, one array.
+
+use crate::time::Instant;
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Alarm {
+    /// When url and token, and then the socket, have taken too long. [TIME-3]
+    Connect,
+    /// When a `welcome` has taken too long. [WELC-3]
+    Welcome,
+    /// When the next dial is due.
+    Redial,
+    /// When a link is to be left after a `goaway`. [AWAY-2]
+    Leave,
+    /// When a socket that takes nothing more has not said why.
+    Mute,
+    /// When a link has lived for so long that failures before it are forgotten. [AWAY-7]
+    Stable,
+    /// When it has lived for so long that errors before it are forgotten. [CLOSE-6]
+    Lived,
+    /// When the credential is to be renewed. [AUTH-4]
+    Renew,
+    /// When the application's `close` waits no longer. [SEND-7]
+    Drain,
+    /// When the node's close behind `bye` has taken too long. [BYE-4]
+    Handshake,
+}
+
+impl Alarm {
+    /// In the order in which those due at the same time are handled.
+    const ALL: [Self; 10] = [
+        Self::Connect,
+        Self::Welcome,
+        Self::Redial,
+        Self::Leave,
+        Self::Mute,
+        Self::Stable,
+        Self::Lived,
+        Self::Renew,
+        Self::Drain,
+        Self::Handshake,
+    ];
+}
+
+/// The deadlines that are set.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Alarms([Option<Instant>; Alarm::ALL.len()]);
+
+impl Alarms {
+    pub(super) fn set(&mut self, alarm: Alarm, at: Instant) {
+        self.0[alarm as usize] = Some(at);
+    }
+
+    pub(super) fn stop(&mut self, alarm: Alarm) {
+        self.0[alarm as usize] = None;
+    }
+
+    /// All but the one that belongs to no link.
+    pub(super) fn stop_for_link(&mut self) {
+        let drain = self.0[Alarm::Drain as usize];
+        self.0 = Default::default();
+        self.0[Alarm::Drain as usize] = drain;
+    }
+
+    pub(super) fn stop_all(&mut self) {
+        self.0 = Default::default();
+    }
+
+    pub(super) fn at(&self, alarm: Alarm) -> Option<Instant> {
+        self.0[alarm as usize]
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.0.iter().flatten().min().copied()
+    }
+
+    /// Takes the earliest that is due.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<Alarm> {
+        let due = self.next().filter(|at| *at <= now)?;
+        let alarm = Alarm::ALL.into_iter().find(|alarm| self.at(*alarm) == Some(due))?;
+        self.stop(alarm);
+        Some(alarm)
+    }
+}

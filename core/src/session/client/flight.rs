@@ -1,0 +1,132 @@
+//! How fast octets leave, learned from what the peer has confirmed. [LIVE-9]
+
+use crate::time::{Duration, Instant};
+
+/// What is assumed before anything was measured, in octets a second. [LIVE-9]
+const RATE_ASSUMED: u64 = 16_000;
+/// No rate is taken to be lower. [LIVE-10]
+const RATE_MIN: u64 = 1_000;
+/// Nor higher: it would shorten the patience by less than two seconds a mebibyte, and a link that has become slow would
+/// be judged by it.
+const RATE_MAX: u64 = 512_000;
+/// A shorter flight tells of the round trip, not of the rate. [LIVE-9]
+pub(super) const FLIGHT_MIN: u64 = 16_384;
+/// A flight of less than a round trip and this gives no rate. [LIVE-16]
+const SPAN_MIN: Duration = Duration::from_millis(1);
+
+/// The flight that is being measured, and the rate, which outlives links.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Flight {
+    rate: Option<u64>,
+    since: Instant,
+    from: u64,
+    confirmed: u64,
+}
+
+impl Flight {
+    /// A new link.
+    pub(super) fn begin(&mut self) {
+        *self = Self { rate: self.rate, ..Self::default() };
+    }
+
+    /// A frame goes out, behind so many octets.
+    pub(super) fn wrote(&mut self, before: u64, now: Instant) {
+        if before <= self.confirmed {
+            (self.since, self.from) = (now, before);
+        }
+    }
+
+    /// The peer has read the first so many octets, of so many that were written.
+    pub(super) fn confirm(&mut self, through: u64, written: u64, srtt: Duration, now: Instant) {
+        if through <= self.confirmed {
+            return;
+        }
+        // A trickle is as slow as whoever sends it: it measures nothing.
+        let trickle = written.saturating_sub(self.confirmed) < FLIGHT_MIN;
+        self.confirmed = through;
+        let (octets, time) = (through.saturating_sub(self.from), now.since(self.since));
+        let full = octets >= FLIGHT_MIN;
+        if full && time >= srtt + SPAN_MIN {
+            self.measured(octets, time - srtt);
+        }
+        if full || trickle {
+            // What follows can have begun to drain one round trip ago at the earliest.
+            (self.since, self.from) = (self.since.max(now - srtt), through);
+        }
+    }
+
+    fn measured(&mut self, octets: u64, time: Duration) {
+        let rate = per(octets, time.as_micros().max(1)).clamp(RATE_MIN, RATE_MAX);
+        // Too low costs time until a dead link is noticed, too high costs a healthy link: down at once, up by half.
+        self.rate = Some(self.rate.map_or(rate, |before| rate.min(before.midpoint(rate))));
+    }
+
+    /// How long so many octets take, where so many verdicts were followed by a healthy link. [LIVE-10]
+    pub(super) fn drain(&self, octets: u64, halvings: u32) -> Duration {
+        let rate = (self.rate.unwrap_or(RATE_ASSUMED) >> halvings.min(16)).max(RATE_MIN);
+        Duration::from_micros(per(octets, rate))
+    }
+}
+
+/// Octets a microsecond are a rate, octets by a rate are microseconds.
+fn per(octets: u64, each: u64) -> u64 {
+    u64::try_from(u128::from(octets) * 1_000_000 / u128::from(each.max(1))).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SRTT: Duration = Duration::from_millis(50);
+
+    fn at(millis: u64) -> Instant {
+        Instant::default() + Duration::from_millis(1_000 + millis)
+    }
+
+    /// [LIVE-9]
+    #[test]
+    fn octets_over_time_less_the_round_trip() {
+        let mut flight = Flight::default();
+        assert_eq!(flight.drain(160_000, 0), Duration::from_secs(10));
+        flight.wrote(0, at(0));
+        flight.confirm(FLIGHT_MIN - 1, FLIGHT_MIN - 1, SRTT, at(2_050));
+        assert_eq!(flight.rate, None, "too short");
+        flight.begin();
+        flight.wrote(0, at(0));
+        flight.confirm(100_000, 100_000, SRTT, at(2_050));
+        assert_eq!(flight.drain(50_000, 0), Duration::from_secs(1));
+    }
+
+    /// [LIVE-16]
+    #[test]
+    fn a_flight_of_one_round_trip_gives_no_rate() {
+        let mut flight = Flight::default();
+        flight.wrote(0, at(0));
+        flight.confirm(100_000, 100_000, SRTT, at(50));
+        assert_eq!(flight.rate, None);
+        flight.begin();
+        flight.wrote(0, at(0));
+        flight.confirm(100_000, 100_000, SRTT, at(51));
+        assert_eq!(flight.rate, Some(RATE_MAX));
+    }
+
+    /// [LIVE-10]
+    #[test]
+    fn it_halves_down_to_a_thousand() {
+        let flight = Flight::default();
+        let spans = [0, 1, 2, 3, 4, 5, 40].map(|halvings| flight.drain(16_000, halvings));
+        assert_eq!(spans, [1, 2, 4, 8, 16, 16, 16].map(Duration::from_secs));
+    }
+
+    #[test]
+    fn a_trickle_measures_nothing() {
+        let mut flight = Flight::default();
+        for n in 0..10_000u64 {
+            flight.wrote(n * 200, at(n * 5));
+            if n >= 10 {
+                flight.confirm((n - 9) * 200, (n + 1) * 200, SRTT, at(n * 5));
+            }
+        }
+        assert_eq!(flight.rate, None);
+    }
+}

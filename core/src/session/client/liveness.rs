@@ -1,0 +1,376 @@
+//! Whether the link is alive. Chapter 13 of `docs/PROTOCOL.md`.
+
+use std::collections::VecDeque;
+
+use super::flight::{FLIGHT_MIN, Flight};
+use crate::mutant::mutant;
+use crate::rtt::Rtt;
+use crate::time::{Duration, Instant};
+
+/// A frame of more octets is announced. [LIVE-13]
+pub(super) const ANNOUNCED_ABOVE: u64 = 16_384;
+/// A deadline that is found passed by more says more about this machine than about the link. [LIVE-11]
+pub(super) const LATE: Duration = Duration::from_secs(1);
+/// For an unsettled number one probe in so much time. [LIVE-7]
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+/// Steady traffic is not missed any sooner. [LIVE-7]
+const QUIET_MIN: Duration = Duration::from_secs(2);
+/// No first term of a deadline is longer. [LIVE-10]
+const PATIENCE_MAX: Duration = Duration::from_secs(60);
+/// A round trip counts as so much at most. [LIVE-16]
+const SAMPLE_MAX: Duration = Duration::from_secs(60);
+/// How long frames that were already waiting get to be read. [LIVE-11]
+const TURN: Duration = Duration::from_millis(1);
+/// So much after the node's own ping was due it is asked. [LIVE-6]
+const HEARTBEAT_MARGIN: Duration = Duration::from_secs(20);
+/// What a `more` may move a deadline by, whatever the rate. [LIVE-14]
+const MORE_MAX: Duration = Duration::from_secs(600);
+/// … or so many octets a second, if that is longer.
+const MORE_RATE: u64 = 4_000;
+/// Numbers that stay unsettled for so long while pings are answered are reported. [LIVE-12]
+const STALLED_AFTER: Duration = Duration::from_secs(30);
+/// So many verdicts in a row during one long frame are reported. [LIVE-17]
+const SLOW_AFTER: u8 = 3;
+/// Pings without an answer that are remembered: one, and the few that late timers add.
+const PINGS_MAX: usize = 8;
+
+#[derive(Clone, Copy, Debug)]
+struct Ping {
+    x: u64,
+    at: Instant,
+    /// Octets written before it, and with it.
+    before: u64,
+    end: u64,
+    /// When its time begins: in the future as long as it may still stand in the transport's buffer.
+    begins: Instant,
+    left: bool,
+}
+
+/// A `send` that is not acknowledged.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    last: u64,
+    end: u64,
+    at: Instant,
+    announced: bool,
+}
+
+/// What an overdue answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// This machine was late: ask again.
+    AskAgain,
+    /// It was late again: what waits is read first.
+    Wait,
+    /// The link is dead.
+    Dead,
+}
+
+/// One long frame, as far as one is told from another. [LIVE-17]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Long {
+    Down { received: u64 },
+    Up { oldest: u64 },
+}
+
+/// The link's state, and what is learned over many.
+#[derive(Clone, Debug)]
+pub(super) struct Liveness {
+    interval: Duration,
+    rtt: Rtt,
+    flight: Flight,
+    /// Verdicts since there was progress that were followed by a healthy link. [LIVE-10]
+    doublings: u32,
+    /// The last link ended by a verdict.
+    judged: bool,
+    slow: Option<(Long, u8)>,
+
+    heartbeat: Duration,
+    last_in: Instant,
+    last_out: Instant,
+    last_ping: Instant,
+    last_pong: Option<Instant>,
+    probed: Option<Instant>,
+    written: u64,
+    buffered: u64,
+    confirmed: u64,
+    pings: VecDeque<Ping>,
+    next_x: u64,
+    sent: VecDeque<Sent>,
+    excused: bool,
+    turn: Option<Instant>,
+    /// The peer has announced a frame: the time that it is given.
+    extra: Duration,
+    rhythm: Rhythm,
+}
+
+impl Liveness {
+    pub(super) fn new(interval: Duration) -> Self {
+        let start = Instant::default();
+        Self {
+            interval: interval.max(Duration::from_secs(1)).min(Duration::from_secs(600)),
+            rtt: Rtt::default(),
+            flight: Flight::default(),
+            doublings: 0,
+            judged: false,
+            slow: None,
+            heartbeat: Duration::ZERO,
+            last_in: start,
+            last_out: start,
+            last_ping: start,
+            last_pong: None,
+            probed: None,
+            written: 0,
+            buffered: 0,
+            confirmed: 0,
+            pings: VecDeque::new(),
+            next_x: 1,
+            sent: VecDeque::new(),
+            excused: false,
+            turn: None,
+            extra: Duration::ZERO,
+            rhythm: Rhythm::default(),
+        }
+    }
+
+    /// A link is in use; `hello` was answered after `round_trip`. [LIVE-2]
+    pub(super) fn begin(&mut self, round_trip: Duration, heartbeat: Duration, now: Instant) {
+        let mut rtt = self.rtt;
+        rtt.sample(round_trip.min(SAMPLE_MAX));
+        self.flight.begin();
+        let doublings = self.doublings + u32::from(self.judged);
+        *self = Self {
+            rtt,
+            flight: self.flight,
+            doublings,
+            slow: self.slow,
+            heartbeat,
+            last_in: now,
+            last_out: now,
+            last_ping: now,
+            ..Self::new(self.interval)
+        };
+    }
+
+    /// The mark or `received` has risen. [CLOSE-7]
+    pub(super) fn progressed(&mut self) {
+        self.doublings = 0;
+        self.judged = false;
+    }
+
+    /// The first term of a deadline, as long as nothing was doubted. [LIVE-7]
+    pub(super) fn patience(&self) -> Duration {
+        self.rtt.deadline()
+    }
+
+    fn first_term(&self) -> Duration {
+        self.rtt.deadline().times(1 << self.doublings.min(6)).min(PATIENCE_MAX)
+    }
+
+    /// A frame of so many octets goes out.
+    pub(super) fn wrote(&mut self, octets: u64, now: Instant) {
+        self.flight.wrote(self.written, now);
+        self.written = self.written.saturating_add(octets);
+        self.buffered = self.buffered.saturating_add(octets);
+        self.last_out = now;
+    }
+
+    /// It was a `send` up to this number.
+    pub(super) fn sent(&mut self, last: u64, octets: u64, now: Instant) {
+        let announced = octets > ANNOUNCED_ABOVE;
+        self.sent.push_back(Sent { last, end: self.written, at: now, announced });
+    }
+
+    /// Everything up to this number is settled.
+    pub(super) fn acked(&mut self, n: u64, now: Instant) {
+        let mut through = None;
+        while let Some(sent) = self.sent.front().filter(|sent| sent.last <= n) {
+            through = Some(sent.end);
+            self.sent.pop_front();
+        }
+        if let Some(through) = through {
+            self.flight.confirm(through, self.written, self.rtt.smoothed(), now);
+        }
+    }
+
+    /// So much is in the transport's buffer.
+    pub(super) fn buffered(&mut self, octets: u64, now: Instant) {
+        let fell = octets < self.buffered;
+        self.buffered = octets;
+        let left = self.written.saturating_sub(octets);
+        for ping in self.pings.iter_mut().filter(|ping| !ping.left) {
+            if mutant!(ProbeClockRestarts) {
+                if fell {
+                    ping.begins = now;
+                }
+            } else if ping.end <= left {
+                ping.left = true;
+                ping.begins = ping.begins.min(now);
+            }
+        }
+    }
+
+    /// A ping goes out: its x, of so many octets.
+    pub(super) fn ping(&mut self, octets: impl FnOnce(u64) -> u64, now: Instant) -> u64 {
+        let x = self.next_x;
+        self.next_x += 1;
+        let before = self.written;
+        self.wrote(octets(x), now);
+        // On a dead link the buffer never empties, so its time has to begin some time.
+        let begins = now + self.flight.drain(self.buffered, self.doublings);
+        if self.pings.len() == PINGS_MAX {
+            self.pings.pop_front();
+        }
+        self.pings.push_back(Ping { x, at: now, before, end: self.written, begins, left: false });
+        self.last_ping = now;
+        x
+    }
+
+    /// It was for an unsettled number.
+    pub(super) fn probed(&mut self, now: Instant) {
+        self.probed = Some(now);
+    }
+
+    /// A frame has come in.
+    pub(super) fn heard(&mut self, now: Instant) {
+        self.rhythm.arrived(now.since(self.last_in));
+        self.last_in = now;
+        self.excused = false;
+        self.turn = None;
+        self.extra = Duration::ZERO;
+        for ping in &mut self.pings {
+            ping.begins = ping.begins.max(now);
+        }
+    }
+
+    /// The peer announces a frame. [LIVE-14]
+    pub(super) fn announced(&mut self, octets: u64, frame_bytes_max: u64) {
+        let counted = octets.min(frame_bytes_max);
+        let most = MORE_MAX.max(Duration::from_micros(counted.saturating_mul(1_000_000) / MORE_RATE));
+        self.extra = self.flight.drain(counted, self.doublings).min(most);
+    }
+
+    /// A `pong` has come; true if it answers something.
+    pub(super) fn pong(&mut self, x: u64, now: Instant) -> bool {
+        let Some(at) = self.pings.iter().position(|ping| ping.x == x) else { return false };
+        let mut answered = self.pings.drain(..=at);
+        let Some(ping) = answered.next_back() else { return false };
+        drop(answered);
+        let queued = ping.end.saturating_sub(self.confirmed) >= FLIGHT_MIN;
+        self.flight.confirm(ping.end, self.written, self.rtt.smoothed(), now);
+        if !queued {
+            // Behind so much it is the rate that is measured, not the round trip.
+            self.rtt.sample(now.since(ping.at).min(SAMPLE_MAX));
+        }
+        self.confirmed = ping.end;
+        self.last_pong = Some(now);
+        true
+    }
+
+    /// Whether a ping is unanswered: it answers every suspicion.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.pings.is_empty()
+    }
+
+    /// When the answer to the newest ping is overdue. [LIVE-8]
+    pub(super) fn reply_due(&self) -> Option<Instant> {
+        let ping = self.pings.back()?;
+        if self.turn.is_some() {
+            return self.turn;
+        }
+        let unconfirmed = ping.end.saturating_sub(self.confirmed);
+        let octets = if mutant!(NoDrainRate) { ping.end - ping.before } else { unconfirmed };
+        Some(ping.begins + self.first_term() + self.flight.drain(octets, self.doublings) + self.extra)
+    }
+
+    /// It is. [LIVE-11]
+    pub(super) fn overdue(&mut self, now: Instant) -> Overdue {
+        let late = self.reply_due().is_some_and(|due| now.since(due) > LATE);
+        if self.turn.is_some() || !late {
+            Overdue::Dead
+        } else if self.excused {
+            self.turn = Some(now + TURN);
+            Overdue::Wait
+        } else {
+            self.excused = true;
+            Overdue::AskAgain
+        }
+    }
+
+    /// The link was given up; true if the same long frame has now cost three in a row. [LIVE-17]
+    pub(super) fn judge(&mut self, received: u64, oldest: u64) -> bool {
+        self.judged = true;
+        let first = self.sent.front();
+        let long = if self.extra > Duration::ZERO {
+            Some(Long::Down { received })
+        } else {
+            first.filter(|sent| sent.announced).map(|_| Long::Up { oldest })
+        };
+        let before = self.slow.filter(|(of, _)| Some(*of) == long).map_or(0, |(_, many)| many);
+        self.slow = long.map(|long| (long, before.saturating_add(1)));
+        before + 1 == SLOW_AFTER && long.is_some()
+    }
+
+    /// The link has ended in another way.
+    pub(super) fn end(&mut self) {
+        self.judged = false;
+        self.pings.clear();
+    }
+
+    /// When the next ping is due for mere quiet. [LIVE-6]
+    pub(super) fn ping_due(&self) -> Option<Instant> {
+        let interval = self.interval;
+        let idle = (self.last_out.min(self.last_in) + interval).max(self.last_ping + interval);
+        let silence = self.heartbeat + HEARTBEAT_MARGIN;
+        let silent = (self.last_in + silence).max(self.last_ping + silence) + self.extra;
+        (!self.is_asking()).then(|| idle.min(silent))
+    }
+
+    /// When the lowest unsettled number has waited for longer than a round trip explains. [LIVE-7]
+    pub(super) fn unsettled_due(&self) -> Option<Instant> {
+        let suspicious = self.sent.front()?.at + self.patience();
+        let next = self.probed.map_or(suspicious, |probed| suspicious.max(probed + PROBE_EVERY));
+        (!self.is_asking()).then_some(next)
+    }
+
+    /// When steady traffic has been silent for too long. [LIVE-7]
+    pub(super) fn quiet_due(&self) -> Option<Instant> {
+        let quiet = self.rhythm.quiet_after()?;
+        (!self.is_asking() && self.last_ping <= self.last_in)
+            .then(|| self.last_in + quiet.max(QUIET_MIN) + self.extra)
+    }
+
+    /// When the store is to be reported as stalled: it would be if no number of this link were settled until then.
+    /// [LIVE-12]
+    pub(super) fn stalled_due(&self) -> Option<Instant> {
+        let since = self.sent.front()?.at;
+        let answered = self.last_pong.filter(|pong| *pong > since)?;
+        Some(answered.max(since + STALLED_AFTER))
+    }
+}
+
+/// Gaps that make a rhythm. [LIVE-7]
+const GAPS: usize = 16;
+
+/// The last gaps between frames.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rhythm {
+    gaps: [Duration; GAPS],
+    sum: Duration,
+    many: usize,
+}
+
+impl Rhythm {
+    fn arrived(&mut self, gap: Duration) {
+        let slot = &mut self.gaps[self.many % GAPS];
+        self.sum = self.sum - *slot + gap;
+        *slot = gap;
+        self.many = if self.many + 1 == 2 * GAPS { GAPS } else { self.many + 1 };
+    }
+
+    fn quiet_after(&self) -> Option<Duration> {
+        let mean = Duration::from_micros(self.sum.as_micros() / GAPS as u64);
+        let steady = self.many >= GAPS && self.gaps.iter().all(|gap| *gap <= mean.times(4));
+        steady.then(|| mean.times(8))
+    }
+}

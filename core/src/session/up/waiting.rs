@@ -1,0 +1,177 @@
+//! What has no number yet: it may still be replaced, expire, be overtaken or dropped. [SEND-1]
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::message::Outgoing;
+use crate::outbox::Ticket;
+use crate::time::Instant;
+
+/// The messages without a number: a lane for each priority, first in, first out in each.
+#[derive(Clone, Debug, Default)]
+pub struct Waiting {
+    /// Empty ones are kept: there are 256 at most, and the next message needs no allocation.
+    lanes: BTreeMap<u8, VecDeque<Outgoing>>,
+    len: usize,
+    bytes: u64,
+    keyed: usize,
+    requests: usize,
+    /// Nothing is late before; perhaps nothing is then either.
+    late_at: Option<Instant>,
+}
+
+impl Waiting {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Their octets.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How many of them are requests.
+    pub fn requests(&self) -> usize {
+        self.requests
+    }
+
+    /// In the order in which they are written.
+    pub fn iter(&self) -> impl Iterator<Item = &Outgoing> {
+        self.lanes.values().rev().flatten()
+    }
+
+    /// The next to be written.
+    pub fn front(&self) -> Option<&Outgoing> {
+        self.lanes.values().rev().find_map(VecDeque::front)
+    }
+
+    /// Takes that one.
+    pub fn pop_front(&mut self) -> Option<Outgoing> {
+        let message = self.lanes.values_mut().rev().find_map(VecDeque::pop_front)?;
+        self.uncount(&message);
+        Some(message)
+    }
+
+    /// Takes the one that can best be spared: the oldest of the lowest priority.
+    pub fn pop_spare(&mut self) -> Option<Outgoing> {
+        let message = self.lanes.values_mut().find_map(VecDeque::pop_front)?;
+        self.uncount(&message);
+        Some(message)
+    }
+
+    /// Puts one in: behind the one whose place it takes, which is still there, or behind all of its priority.
+    pub fn insert(&mut self, message: Outgoing) {
+        let twin = if self.keyed > 0 { self.place_of_key(&message) } else { None };
+        let lane = self.lanes.entry(message.priority).or_default();
+        match twin {
+            Some(at) => lane.insert(at + 1, message),
+            None => lane.push_back(message),
+        }
+        self.len += 1;
+        self.bytes += u64::from(message.bytes);
+        self.keyed += usize::from(message.key.is_some());
+        self.requests += usize::from(message.answer_by.is_some());
+        self.late_at = match (self.late_at, message.late_at()) {
+            (Some(known), Some(late)) => Some(known.min(late)),
+            (known, late) => known.or(late),
+        };
+    }
+
+    fn place_of_key(&self, message: &Outgoing) -> Option<usize> {
+        let key = message.key?;
+        self.lanes.get(&message.priority)?.iter().rposition(|other| other.key == Some(key))
+    }
+
+    /// The one that this one replaces.
+    pub fn twin_of(&self, message: &Outgoing) -> Option<Outgoing> {
+        let key = message.key.filter(|_| self.keyed > 0)?;
+        self.iter().find(|other| other.key == Some(key) && other.ticket != message.ticket).copied()
+    }
+
+    /// Those that another of their key should have replaced: the host had recorded the newer one when it stopped.
+    pub(super) fn take_replaced(&mut self) -> Vec<Outgoing> {
+        let mut newest = BTreeMap::new();
+        if self.keyed > 0 {
+            newest.extend(self.iter().filter_map(|message| Some((message.key?, message.ticket))));
+        }
+        let replaced = |message: &&Outgoing| {
+            message.key.is_some_and(|key| newest.get(&key).is_some_and(|ticket| *ticket != message.ticket))
+        };
+        let replaced: Vec<_> = self.iter().filter(replaced).map(|message| message.ticket).collect();
+        replaced.into_iter().filter_map(|ticket| self.remove(ticket)).collect()
+    }
+
+    /// Takes one out of its place.
+    pub fn remove(&mut self, ticket: Ticket) -> Option<Outgoing> {
+        let found = self.lanes.values_mut().rev().find_map(|lane| {
+            let at = lane.iter().position(|message| message.ticket == ticket)?;
+            lane.remove(at)
+        })?;
+        self.uncount(&found);
+        Some(found)
+    }
+
+    /// Takes all that are longer than this.
+    pub(super) fn take_longer(&mut self, bytes_max: u32) -> Vec<Outgoing> {
+        self.take(|message| message.bytes > bytes_max)
+    }
+
+    /// When something may be late.
+    pub fn late_at(&self) -> Option<Instant> {
+        self.late_at
+    }
+
+    /// Takes all that are late.
+    pub(super) fn take_late(&mut self, now: Instant) -> Vec<Outgoing> {
+        if self.late_at.is_none_or(|at| at > now) {
+            return Vec::new();
+        }
+        let late = self.take(|message| message.late_at().is_some_and(|at| at <= now));
+        self.late_at = self.iter().filter_map(Outgoing::late_at).min();
+        late
+    }
+
+    fn take(&mut self, which: impl Fn(&Outgoing) -> bool) -> Vec<Outgoing> {
+        let mut taken = Vec::new();
+        for lane in self.lanes.values_mut().rev() {
+            lane.retain(|message| {
+                let leaves = which(message);
+                if leaves {
+                    taken.push(*message);
+                }
+                !leaves
+            });
+        }
+        taken.iter().for_each(|message| self.uncount(message));
+        taken
+    }
+
+    fn uncount(&mut self, message: &Outgoing) {
+        self.len -= 1;
+        self.bytes -= u64::from(message.bytes);
+        self.keyed -= usize::from(message.key.is_some());
+        self.requests -= usize::from(message.answer_by.is_some());
+    }
+}
+
+/// What waits, and in which order; not what is remembered to be quick.
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Waiting {}
+
+impl FromIterator<Outgoing> for Waiting {
+    fn from_iter<T: IntoIterator<Item = Outgoing>>(messages: T) -> Self {
+        let mut waiting = Self::default();
+        messages.into_iter().for_each(|message| waiting.insert(message));
+        waiting
+    }
+}
