@@ -6,9 +6,11 @@
 mod answers;
 mod call;
 mod casts;
+mod inboxes;
 mod log;
 mod memory;
 mod names;
+mod reading;
 mod records;
 
 pub use answers::{
@@ -17,10 +19,11 @@ pub use answers::{
 };
 pub use call::{Answer, Call};
 pub use casts::{CAST_AGE_MAX, CAST_OCTETS_MAX, CASTS_MAX};
-pub use log::{INBOX_AGE_MAX, INBOX_ANSWERS_MAX, INBOX_OCTETS_MAX, STORED_OVERHEAD_OCTETS};
+pub use inboxes::{INBOX_AGE_MAX, INBOX_ANSWERS_MAX, INBOX_OCTETS_MAX};
+pub use log::STORED_OVERHEAD_OCTETS;
 pub use memory::{Memory, MemoryConfig, MemoryUse};
 pub use names::{Claim, Fence, Filter, Identity, LogEpoch, Producer, RefusalCode, Subject};
-pub use records::{RECORD_AGE_MAX, RECORDS_PER_IDENTITY_MAX, REFUSALS_MAX};
+pub use records::{RECORD_AGE_MAX, RECORD_IN_USE, RECORDS_PER_IDENTITY_MAX, REFUSALS_MAX};
 
 use crate::time::Instant;
 

@@ -48,6 +48,13 @@ name! {
     Subject
 }
 
+impl Subject {
+    /// Whether it is a place of the server's own, such as an inbox: no client joins it, pages it or writes to it.
+    pub fn is_internal(&self) -> bool {
+        self.0.starts_with('_')
+    }
+}
+
 name! {
     /// The life of one log. Positions, marks and numbers mean nothing outside the epoch in which they were given.
     LogEpoch
