@@ -15,7 +15,7 @@ pub use greeting::{Hello, NotWelcome, Producing, Welcome};
 pub use message::{Dropped, Exit, Exited, Outgoing};
 pub use record::{NotARecord, Numbered, Record};
 pub use sending::{LinkEnd, Sending, Written};
-pub use settling::{Ack, Call, Ended, Judgement, Settling};
+pub use settling::{Ack, Ended, Judgement, Settling};
 
 use crate::time::Duration;
 
