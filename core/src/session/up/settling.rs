@@ -362,7 +362,7 @@ impl<P: Payload> Settling<P> {
 
     /// What an `append` has answered.
     pub fn appended(&mut self, answer: Result<Appended, Failure>, now: Instant) {
-        let Some(oldest) = self.answered() else { return };
+        let Some(oldest) = self.answered(|call| matches!(call, Call::Append { .. })) else { return };
         match answer {
             Ok(Appended::Stored { mark, .. }) => self.settle(mark, None, oldest, now),
             Ok(Appended::Duplicate { mark, refusals }) => self.settle(mark, Some(refusals), oldest, now),
@@ -378,7 +378,7 @@ impl<P: Payload> Settling<P> {
 
     /// What a `refuse` has answered.
     pub fn refused(&mut self, answer: Result<RefusalAnswer, Failure>, now: Instant) {
-        let Some(oldest) = self.answered() else { return };
+        let Some(oldest) = self.answered(|call| matches!(call, Call::Refuse { .. })) else { return };
         match answer {
             Ok(RefusalAnswer::Refused { mark }) => {
                 let code = match &self.issued {
@@ -401,8 +401,8 @@ impl<P: Payload> Settling<P> {
     }
 
     /// The `oldest` of the call under way; `None` if an answer is not awaited any more.
-    fn answered(&self) -> Option<u64> {
-        let issued = self.issued.as_ref().filter(|issued| issued.awaited)?;
+    fn answered(&self, fits: impl Fn(&Call<P>) -> bool) -> Option<u64> {
+        let issued = self.issued.as_ref().filter(|issued| issued.awaited && fits(&issued.call))?;
         issued.fence().map(|fence| fence.oldest)
     }
 
@@ -470,6 +470,15 @@ impl<P: Payload> Settling<P> {
 
     /// The next `ack`, if one is due. [ACK-7] [CRED-3] [REF-5]
     pub fn ack(&mut self, now: Instant) -> Option<Ack> {
+        self.tell(false, now)
+    }
+
+    /// The next `ack` of a link that is about to end in good order: whatever is settled and not told. [BYE-2]
+    pub fn last_ack(&mut self, now: Instant) -> Option<Ack> {
+        self.tell(true, now)
+    }
+
+    fn tell(&mut self, last: bool, now: Instant) -> Option<Ack> {
         // What was carried out before a protocol error still counts; what a fenced link knows does not. [SEND-23]
         if self.ended.is_some() {
             return None;
@@ -481,7 +490,7 @@ impl<P: Payload> Settling<P> {
         let idle = self.pending.is_empty();
         let half = messages >= WINDOW_MESSAGES_MAX / 2 || self.verdicts.bytes >= WINDOW_BYTES_MAX / 2;
         let late = self.verdicts.since.is_some_and(|since| now.since(since) >= ACK_DELAY);
-        if !(grows || (messages > 0 && (idle || half || late || self.full.is_some()))) {
+        if !(grows && !last || (messages > 0 && (idle || half || late || last || self.full.is_some()))) {
             return None;
         }
         let told = (n.saturating_sub(self.verdicts.acked) as usize).min(self.settled_bytes.len());
