@@ -362,7 +362,7 @@ impl<P: Payload> Settling<P> {
 
     /// What an `append` has answered.
     pub fn appended(&mut self, answer: Result<Appended, Failure>, now: Instant) {
-        let Some(oldest) = self.answered(|call| matches!(call, Call::Append { .. })) else { return };
+        let Some(oldest) = self.answered() else { return };
         match answer {
             Ok(Appended::Stored { mark, .. }) => self.settle(mark, None, oldest, now),
             Ok(Appended::Duplicate { mark, refusals }) => self.settle(mark, Some(refusals), oldest, now),
@@ -378,7 +378,7 @@ impl<P: Payload> Settling<P> {
 
     /// What a `refuse` has answered.
     pub fn refused(&mut self, answer: Result<RefusalAnswer, Failure>, now: Instant) {
-        let Some(oldest) = self.answered(|call| matches!(call, Call::Refuse { .. })) else { return };
+        let Some(oldest) = self.answered() else { return };
         match answer {
             Ok(RefusalAnswer::Refused { mark }) => {
                 let code = match &self.issued {
@@ -401,8 +401,8 @@ impl<P: Payload> Settling<P> {
     }
 
     /// The `oldest` of the call under way; `None` if an answer is not awaited any more.
-    fn answered(&self, fits: impl Fn(&Call<P>) -> bool) -> Option<u64> {
-        let issued = self.issued.as_ref().filter(|issued| issued.awaited && fits(&issued.call))?;
+    fn answered(&self) -> Option<u64> {
+        let issued = self.issued.as_ref().filter(|issued| issued.awaited)?;
         issued.fence().map(|fence| fence.oldest)
     }
 
