@@ -9,7 +9,7 @@ mod session_up_common;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use everwire_core::engine::{
-    Appended, Claim, Claimed, Engine as _, Failure, Fence, Identity, Memory, MemoryConfig, Producer,
+    Appended, Call, Claim, Claimed, Engine as _, Failure, Fence, Identity, Memory, MemoryConfig, Producer,
     RefusalAnswer, Refused,
 };
 use everwire_core::frame::{Code, Form, FromClient, FromServer, split};
@@ -385,6 +385,7 @@ impl World {
                 };
                 settling.refused(answer, now);
             }
+            other => panic!("{other:?}"),
         }
         // A mark beyond what this link has carried, or behind it, is a fence that does not hold. [ENG-6]
         let code = settling.ended().map(|ended| ended.code);

@@ -1,6 +1,6 @@
 //! What a node holds a `send` against, what it asks of the engine, and when it says so.
 mod session_up_common;
-use everwire_core::engine::{Appended, Engine as _, Failure, RefusalAnswer};
+use everwire_core::engine::*;
 use everwire_core::session::up::*;
 use session_up_common::*;
 

@@ -1,6 +1,6 @@
 //! A refused number is settled for the order, told once, and let go.
 mod session_up_common;
-use everwire_core::engine::{Failure, Memory, MemoryConfig};
+use everwire_core::engine::{Call, Failure, Memory, MemoryConfig};
 use everwire_core::frame::Code;
 use everwire_core::session::up::*;
 use session_up_common::*;

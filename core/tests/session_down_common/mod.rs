@@ -463,6 +463,7 @@ pub fn encode(outbound: &Outbound<Body>) -> Down {
             let room = Room::new(room.as_bytes()).unwrap();
             header(FromServer::Denied { room, code: Code::new(code.as_bytes()).unwrap() }, &[])
         }
+        Outbound::Malformed { .. } => unreachable!("no client joins what is no subject"),
         Outbound::Lost(loss) => Down::Lost(loss.clone()),
         Outbound::Cast(_) => Down::Cast,
     }

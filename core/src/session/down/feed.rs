@@ -1,14 +1,15 @@
 //! The node's half of one link.
 
-use super::joins::{Joins, Verdict};
+use super::joins::{Answered, Joins, Verdict};
 use super::opening::Opened;
 use super::record::Loss;
 use super::{ADVANCE_EVERY, Amount, Content, FRAME_OCTETS_COUNTED_MAX, ROOMS_MAX, Violation};
 use crate::engine::{
-    Cursor, Direction, Engine, Failure, Filter, Interval, Limit, LogEpoch, Message, Post, Read, Span,
-    Subject, Tailed,
+    self, Call, Cursor, Direction, Engine, Failure, Filter, Interval, Limit, LogEpoch, Message, Post, Read,
+    Span, Subject, Tailed,
 };
 use crate::frame::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, SUBJECT_BYTES_MAX};
+use crate::mutant::mutant;
 use crate::time::Instant;
 
 /// A frame to be written, in this order. Bodies, codes' spelling and grants are the composer's affair.
@@ -44,10 +45,21 @@ pub enum Outbound<P> {
         /// Why.
         code: Box<str>,
     },
+    /// `denied` of what is no subject, with the code `malformed`. [FRM-11]
+    Malformed {
+        /// What was asked for, as it stood in the header line.
+        room: Box<str>,
+    },
     /// `lost`, with the link's log epoch.
     Lost(Loss),
     /// `cast`.
     Cast(Post<P>),
+}
+
+/// With an empty filter it is answered by the head. [ENG-25]
+pub(in crate::session) fn head_call<P>(epoch: LogEpoch) -> Call<P> {
+    let (span, limit) = (Span { after: 0, before: u64::MAX }, Limit { messages: 1, octets: 0 });
+    Call::Read { epoch, filter: Filter::new(), span, limit, direction: Direction::Upwards }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +67,23 @@ enum Kind {
     Tail(Cursor, Limit),
     /// Where those subjects go on of which something is gone.
     Head(Vec<Subject>),
+}
+
+impl Look {
+    /// What the engine said to it.
+    pub fn answered<P>(self, answer: engine::Answer<P>) -> Result<Answer<P>, Failure> {
+        match (self, answer) {
+            (Self { generation, kind: Kind::Tail(_, limit) }, engine::Answer::Tail(tailed)) => {
+                let (tailed, cursor) = tailed?;
+                Ok(Answer {
+                    look: Self { generation, kind: Kind::Tail(cursor, limit) },
+                    saw: Saw::Tailed(tailed),
+                })
+            }
+            (look, engine::Answer::Read(read)) => Ok(Answer { look, saw: Saw::Read(read?) }),
+            _ => Err(Failure::Unanswered),
+        }
+    }
 }
 
 /// A question to the engine. Its answer counts only while the link has not moved on: a filter that has changed, or an
@@ -108,15 +137,24 @@ pub struct Feed {
     /// The next casts are too old to be passed on. [CAST-4]
     stale_casts: bool,
     lost: Vec<Subject>,
+    rooms_max: usize,
+    /// How often the log has grown since the last look, and what has been joined since: only known bugs ask.
+    grown: u64,
+    attaching: Vec<Subject>,
 }
 
 impl Feed {
     /// The link whose `welcome` says this.
     pub fn new(epoch: LogEpoch, own: Subject, held: Amount, opened: &Opened, now: Instant) -> Self {
+        let filter = if mutant!(NoFrom) {
+            opened.filter.iter().fold(Filter::new(), |filter, (subject, _)| filter.with(subject.clone(), 0))
+        } else {
+            opened.filter.clone()
+        };
         Self {
             epoch,
             own,
-            filter: opened.filter.clone(),
+            filter,
             joins: Joins::default(),
             cursor: Cursor::after(opened.position),
             told: opened.position,
@@ -130,7 +168,22 @@ impl Feed {
             clogged: false,
             stale_casts: false,
             lost: Vec::new(),
+            rooms_max: ROOMS_MAX,
+            grown: 0,
+            attaching: Vec::new(),
         }
+    }
+
+    /// Takes fewer rooms besides the own subject. [LIM-11]
+    #[must_use]
+    pub fn with_rooms_max(mut self, rooms: usize) -> Self {
+        self.rooms_max = rooms.min(ROOMS_MAX);
+        self
+    }
+
+    /// The highest `upto` written.
+    pub fn told(&self) -> u64 {
+        self.told
     }
 
     /// What passes at this place of the link's order. [POS-9]
@@ -146,6 +199,7 @@ impl Feed {
     /// The log has grown, or there are casts, or a replica has caught up.
     pub fn wake(&mut self) {
         self.woken = true;
+        self.grown += 1;
     }
 
     /// Whether the transport takes no more. While it does not, messages stay in the engine and casts are gone.
@@ -155,12 +209,15 @@ impl Feed {
         self.woken |= !clogged;
     }
 
-    /// The next question to the engine.
+    /// The next question to the engine. None while the next message waits for the window: the answer would be that
+    /// message again. [POS-18]
     pub fn look(&self) -> Option<Look> {
-        if self.clogged || !self.woken {
+        if self.clogged || !self.woken || (self.shut && self.lost.is_empty()) {
             return None;
         }
-        let kind = if self.lost.is_empty() {
+        let kind = if mutant!(HistoryBeforeAttach) && !self.attaching.is_empty() {
+            Kind::Head(Vec::new())
+        } else if self.lost.is_empty() {
             let free = super::WINDOW_MESSAGES.saturating_sub(self.outstanding().messages);
             let messages =
                 usize::try_from(free).map_or(BATCH_MESSAGES_MAX, |free| free.min(BATCH_MESSAGES_MAX));
@@ -171,24 +228,27 @@ impl Feed {
         Some(Look { generation: self.generation, kind })
     }
 
-    /// Has a question answered. The answer may wait: [`Feed::handle_answer`] sees whether it still counts.
+    /// The question as a call.
+    pub fn call<P>(&self, look: &Look) -> Call<P> {
+        let epoch = self.epoch.clone();
+        match &look.kind {
+            Kind::Tail(cursor, limit) => {
+                Call::Tail { epoch, filter: self.filter.clone(), cursor: cursor.clone(), limit: *limit }
+            }
+            Kind::Head(_) => head_call(epoch),
+        }
+    }
+
+    /// Has a question answered by an engine at hand. The answer may wait: [`Feed::handle_answer`] sees whether it still
+    /// counts.
     pub fn ask<P: Content>(
         &self,
         engine: &mut impl Engine<P>,
-        mut look: Look,
+        look: Look,
         now: Instant,
     ) -> Result<Answer<P>, Failure> {
-        let saw = match &mut look.kind {
-            Kind::Tail(cursor, limit) => {
-                engine.tail(&self.epoch, &self.filter, cursor, *limit, now).map(Saw::Tailed)
-            }
-            Kind::Head(_) => {
-                let (span, limit) = (Span { after: 0, before: u64::MAX }, Limit { messages: 1, octets: 0 });
-                let nothing = Filter::new();
-                engine.read(&self.epoch, &nothing, span, limit, Direction::Upwards, now).map(Saw::Read)
-            }
-        }?;
-        Ok(Answer { look, saw })
+        let call = self.call(&look);
+        look.answered(call.carry_out(engine, now))
     }
 
     /// Carries out what the engine has answered.
@@ -206,11 +266,21 @@ impl Feed {
                 self.cursor = cursor;
                 let passed_on = !self.stale_casts && self.outstanding().admits(1);
                 self.stale_casts = false;
-                out.extend(casts.into_iter().filter(|_| passed_on).map(Outbound::Cast));
+                if passed_on {
+                    out.extend(casts.into_iter().map(Outbound::Cast));
+                }
                 self.woken = interval.more;
                 self.push(interval, &mut out, now);
+                self.grown = 0;
             }
             (_, Saw::Tailed(Tailed::Trimmed(subjects))) => self.lost = subjects,
+            (Kind::Head(_), Saw::Read(Read::Interval(head)))
+                if mutant!(HistoryBeforeAttach) && self.lost.is_empty() =>
+            {
+                for room in core::mem::take(&mut self.attaching) {
+                    self.filter.insert(room, head.upto);
+                }
+            }
             (Kind::Head(lost), Saw::Read(Read::Interval(head))) => {
                 self.lost.clear();
                 self.lose(lost, head.upto, &mut out);
@@ -224,6 +294,11 @@ impl Feed {
 
     /// Writes what fits of an interval, and comes back later for the rest. [POS-11]
     fn push<P: Content>(&mut self, interval: Interval<P>, out: &mut Vec<Outbound<P>>, now: Instant) {
+        let mut upto_all = interval.upto;
+        if let Some(last) = interval.messages.last().filter(|_| mutant!(UptoComputed)) {
+            upto_all = last.s + self.grown;
+            self.cursor.position = upto_all;
+        }
         let mut waiting = interval.messages.into_iter().peekable();
         while waiting.peek().is_some() {
             let mut frame = Vec::new();
@@ -239,13 +314,16 @@ impl Feed {
                     break;
                 }
                 octets = grown;
+                if frame.is_empty() && !binary {
+                    frame.reserve_exact(waiting.len().min(BATCH_MESSAGES_MAX));
+                }
                 frame.extend(waiting.next());
                 if binary {
                     break;
                 }
             }
             let Some(binary) = frame.first().map(|message| message.payload.is_binary()) else { break };
-            let upto = waiting.peek().map_or(interval.upto, |next| next.s - 1);
+            let upto = waiting.peek().map_or(upto_all, |next| next.s - 1);
             let octets = (octets + u64::from(!binary)).min(FRAME_OCTETS_COUNTED_MAX);
             self.given = self.given.plus(Amount { messages: frame.len() as u64, octets });
             out.push(Outbound::Push { after: self.told, upto, messages: frame });
@@ -256,6 +334,8 @@ impl Feed {
             self.cursor.position = next.s - 1;
             self.shut = true;
             self.woken = false;
+            // What is cast until the window opens has gone by then. [CAST-4]
+            self.stale_casts = true;
         }
     }
 
@@ -318,13 +398,23 @@ impl Feed {
             Some("malformed")
         } else if room.as_str().starts_with('_') {
             Some("forbidden")
-        } else if self.filter.from(&room).is_none() && rooms + self.joins.len() >= ROOMS_MAX {
+        } else if self.filter.from(&room).is_none() && rooms + self.joins.len() >= self.rooms_max {
             Some("too-many")
         } else {
             None
         };
         self.joins.push(room, code.map(|code| Verdict::Denied(code.into())));
         Ok(code.is_none())
+    }
+
+    /// Takes in a `join` of what is no subject, as it stands in the header line. Its answer keeps its place. [ROOM-2]
+    pub fn handle_malformed_join(&mut self, encoded: &str) -> Result<(), Violation> {
+        self.joins.push_malformed(encoded)
+    }
+
+    /// How many joins are unanswered.
+    pub fn joins(&self) -> usize {
+        self.joins.len()
     }
 
     /// The authorisation of a `join` has come; drain [`Feed::poll_join`] afterwards.
@@ -334,7 +424,10 @@ impl Feed {
 
     /// The next answer to a `join`, in the order of the joins.
     pub fn poll_join<P>(&mut self) -> Option<Outbound<P>> {
-        let (room, verdict) = self.joins.pop()?;
+        let (room, verdict) = match self.joins.pop()? {
+            Answered::Join(room, verdict) => (room, verdict),
+            Answered::Malformed(room) => return Some(Outbound::Malformed { room }),
+        };
         match verdict {
             Verdict::Denied(code) => {
                 if self.filter.from(&room).is_some() {
@@ -346,7 +439,10 @@ impl Feed {
                 // A room that is in the filter has been pushed up to here, and nothing of it may be skipped. [ROOM-13]
                 let known = self.filter.from(&room);
                 let from = known.map_or(head.max(self.cursor.position), |from| from.max(self.told));
-                self.filter.insert(room.clone(), from);
+                self.filter.insert(room.clone(), if mutant!(NoFrom) { 0 } else { from });
+                if mutant!(HistoryBeforeAttach) && known.is_none() {
+                    self.attaching.push(room.clone());
+                }
                 self.refresh();
                 Some(Outbound::Joined { room, from })
             }
@@ -360,11 +456,22 @@ impl Feed {
         }
     }
 
-    /// The identity may no longer read this room. [ROOM-20]
+    /// The identity may no longer read this room. An unanswered `join` of it is denied in its turn. [ROOM-20]
     pub fn revoke<P>(&mut self, room: &Subject) -> Option<Outbound<P>> {
+        self.joins.overrule(room);
         self.filter.from(room)?;
         self.take_out(room);
         Some(Outbound::Denied { room: room.clone(), code: "revoked".into() })
+    }
+
+    /// The identity may read this room only above `since`: what it would get at or below that is lost to it. [ROOM-19]
+    pub fn exclude(&mut self, room: &Subject, since: u64) {
+        let reached = self.filter.from(room).map(|from| from.max(self.cursor.position));
+        if reached.is_some_and(|reached| since > reached) && !self.lost.contains(room) {
+            self.lost.push(room.clone());
+            self.generation += 1;
+            self.woken = true;
+        }
     }
 
     fn take_out(&mut self, room: &Subject) {

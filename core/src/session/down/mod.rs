@@ -14,6 +14,8 @@ mod reader;
 mod record;
 mod rooms;
 
+#[allow(unused_imports)]
+pub(in crate::session) use feed::head_call;
 pub use feed::{Answer, Feed, Look, Outbound};
 pub use joins::Verdict;
 pub use opening::{Asked, Behind, Opened, Opening, Standing};
@@ -79,7 +81,7 @@ impl Amount {
     }
 
     /// Whether with so much outstanding a push of so many messages may be written. [CRED-10]
-    fn admits(self, messages: u64) -> bool {
+    pub(in crate::session) fn admits(self, messages: u64) -> bool {
         self.messages.saturating_add(messages) <= WINDOW_MESSAGES && self.octets < WINDOW_OCTETS
     }
 }

@@ -16,7 +16,7 @@ pub use greeting::{Hello, NotWelcome, Producing, Welcome};
 pub use message::{Dropped, Exit, Exited, Outgoing, Unwritten};
 pub use record::{NotARecord, Numbered, Record};
 pub use sending::{Gate, LinkEnd, Sending, Written};
-pub use settling::{Ack, Call, Ended, Judgement, Settling};
+pub use settling::{Ack, Ended, Judgement, Settling};
 pub use waiting::Waiting;
 
 use crate::time::Duration;

@@ -5,44 +5,27 @@ use std::collections::{BTreeSet, VecDeque};
 use super::verdicts::Verdicts;
 use super::{ACK_DELAY, REFRESH_DELAY, RETRY_DELAY, UNANSWERED_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX};
 use crate::engine::{
-    Appended, Engine, Failure, Fence, Payload, Post, REFUSALS_MAX, RefusalAnswer, RefusalCode, Refused,
+    Appended, Call, Engine, Failure, Fence, Payload, Post, REFUSALS_MAX, RefusalAnswer, RefusalCode, Refused,
+    Subject,
 };
 use crate::frame::{BATCH_MESSAGES_MAX, Code, FromClient, FromServer, NUMBER_MAX, Refusals};
+use crate::mutant::mutant;
 use crate::time::Instant;
 
 /// What stands for a hook's code that is spelled against the grammar. [REF-8]
 const FAILED: &str = "failed";
+/// The subject of requests: nobody reads it. [REQ-1]
+const REQUESTS: &str = "_requests";
 
 /// What the node's checks and hooks have decided about a message. The engine's verdict is what counts. [SEND-18]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judgement<P> {
     /// It is to be stored.
     Store(Post<P>),
+    /// It is a request, to be stored and then run.
+    Request(P),
     /// It is to be refused.
     Refuse(RefusalCode),
-}
-
-/// A call to the engine. [SEND-17]
-#[derive(Clone, Debug)]
-pub enum Call<P> {
-    /// `append`; without a message it carries a release or keeps the record alive.
-    Append {
-        /// Under what.
-        fence: Fence,
-        /// The first message's number.
-        n: u64,
-        /// The messages.
-        batch: Vec<Post<P>>,
-    },
-    /// `refuse`.
-    Refuse {
-        /// Under what.
-        fence: Fence,
-        /// The number.
-        n: u64,
-        /// Why.
-        code: RefusalCode,
-    },
 }
 
 /// The link is over for the upward half, and is closed with this code. Nothing further is acknowledged.
@@ -94,14 +77,34 @@ struct Issued<P> {
     failed_at: Instant,
 }
 
+impl<P> Issued<P> {
+    fn fence(&self) -> Option<&Fence> {
+        match &self.call {
+            Call::Append { fence, .. } | Call::Refuse { fence, .. } => Some(fence),
+            _ => None,
+        }
+    }
+
+    /// What it would store.
+    fn batch(&self) -> &[Post<P>] {
+        match &self.call {
+            Call::Append { batch, .. } => batch,
+            _ => &[],
+        }
+    }
+}
+
 /// What a link has carried upwards, and what has become of it.
 ///
 /// 1. [`Settling::read`] for each `send`; then [`Settling::judge`] for each of its messages, in any order and when the
 ///    hooks have answered.
 /// 2. [`Settling::call`] until it answers `None`; the answer of each call comes back by [`Settling::appended`] or
 ///    [`Settling::refused`]. There is one call at a time. [SEND-21] (Or [`Settling::run`], on an engine at hand.)
-/// 3. [`Settling::ack`] until it answers `None`.
-/// 4. At [`Settling::deadline`], 2 and 3 again.
+/// 3. [`Settling::next_run`] until it answers `None`: requests to be run.
+/// 4. [`Settling::ack`] until it answers `None`.
+/// 5. At [`Settling::deadline`], 2 to 4 again.
+///
+/// The answer to a call that was under way when the link ended still counts for its requests. [SEND-23]
 ///
 /// It forgets nothing that must survive: the engine has it all, and another node goes on from there. [NODE-5] [KEEP-5]
 #[derive(Clone, Debug)]
@@ -126,6 +129,11 @@ pub struct Settling<P> {
     full: Option<(Instant, u64)>,
     called_at: Instant,
     ended: Option<Ended>,
+    requests: Subject,
+    /// So many requests may be stored, and run, for the time being.
+    slots: usize,
+    /// Requests that are stored and have not been handed out.
+    runs: VecDeque<(u64, P)>,
 }
 
 impl<P: Payload> Settling<P> {
@@ -146,6 +154,9 @@ impl<P: Payload> Settling<P> {
             full: None,
             called_at: now,
             ended: None,
+            requests: REQUESTS.into(),
+            slots: usize::MAX,
+            runs: VecDeque::new(),
         };
         settling.credit = settling.credit_for(mark);
         settling
@@ -173,6 +184,41 @@ impl<P: Payload> Settling<P> {
         self.window = messages.min(WINDOW_MESSAGES_MAX);
         self.credit = self.credit_for(self.verdicts.mark);
         self
+    }
+
+    /// How many requests may begin to run; a further one waits before its `append`, with what stands behind it. [REQ-16]
+    pub fn set_slots(&mut self, slots: usize) {
+        self.slots = slots;
+    }
+
+    /// Whether a request waits for a slot.
+    pub fn is_blocked(&self) -> bool {
+        self.slots == 0 && self.issued.is_none() && matches!(self.judgement(0), Some(Judgement::Request(_)))
+    }
+
+    /// The next request to be run: one that is stored, and that this link has made so. [REQ-2]
+    pub fn next_run(&mut self) -> Option<(u64, P)> {
+        self.runs.pop_front()
+    }
+
+    /// The number up to which everything is settled, as last answered.
+    pub fn mark(&self) -> u64 {
+        self.verdicts.mark
+    }
+
+    /// Whether a call's answer is awaited.
+    pub fn awaits(&self) -> bool {
+        self.issued.as_ref().is_some_and(|issued| issued.awaited)
+    }
+
+    /// Whether everything that was read has a verdict.
+    pub fn is_idle(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Closes the upward half: no further call, no further `ack`.
+    pub fn close(&mut self, code: u16) {
+        self.end(code, None);
     }
 
     /// What an `ack` for `n` would grant: as much as the window allows, nothing while no refusal would find room.
@@ -214,8 +260,11 @@ impl<P: Payload> Settling<P> {
     /// What the checks and hooks have decided about a number that was read. A second decision about one that the
     /// engine has not been told of replaces the first.
     pub fn judge(&mut self, n: u64, judgement: Judgement<P>) {
+        let told = self.issued.as_ref().map_or(0, |issued| issued.batch().len());
         let at = n.checked_sub(self.verdicts.mark + 1).and_then(|at| usize::try_from(at).ok());
-        let Some(pending) = at.and_then(|at| self.pending.get_mut(at)) else { return };
+        let Some(pending) = at.filter(|at| *at >= told).and_then(|at| self.pending.get_mut(at)) else {
+            return;
+        };
         pending.judgement = Some(match judgement {
             Judgement::Refuse(code) if Code::new(code.as_str().as_bytes()).is_err() => {
                 Judgement::Refuse(FAILED.into())
@@ -243,6 +292,9 @@ impl<P: Payload> Settling<P> {
                 return None;
             }
             issued.awaited = true;
+            if let Call::Append { fence, .. } | Call::Refuse { fence, .. } = &mut issued.call {
+                fence.oldest = self.fence.oldest;
+            }
             return Some(issued.call.clone());
         }
         let call = self.next_call(now)?;
@@ -251,25 +303,57 @@ impl<P: Payload> Settling<P> {
         Some(call)
     }
 
-    fn next_call(&self, now: Instant) -> Option<Call<P>> {
-        let (fence, n) = (self.fence.clone(), self.verdicts.mark + 1);
-        let frees = self.kept.first().is_some_and(|first| *first < fence.oldest);
+    fn next_call(&mut self, now: Instant) -> Option<Call<P>> {
+        let frees = self.kept.first().is_some_and(|first| *first < self.fence.oldest);
         let full =
-            self.full.is_some_and(|(at, oldest)| now.since(at) < RETRY_DELAY && oldest >= fence.oldest);
+            self.full.is_some_and(|(at, oldest)| now.since(at) < RETRY_DELAY && oldest >= self.fence.oldest);
         if full {
             return None;
         }
+        let n = self.verdicts.mark + 1;
         if let Some(Judgement::Refuse(code)) = self.judgement(0) {
-            return Some(Call::Refuse { fence, n, code: code.clone() });
+            if mutant!(RefusalBlocks) {
+                return None;
+            }
+            return Some(Call::Refuse { fence: self.fence.clone(), n, code: code.clone() });
         }
-        let judged =
-            self.pending.iter().take(BATCH_MESSAGES_MAX).map_while(|pending| match &pending.judgement {
-                Some(Judgement::Store(post)) => Some(post.clone()),
-                _ => None,
-            });
-        let batch: Vec<_> = judged.collect();
+        let batch = self.take_batch();
         let refreshes = now.since(self.called_at) >= REFRESH_DELAY;
-        (!batch.is_empty() || frees || refreshes).then_some(Call::Append { fence, n, batch })
+        let due = !batch.is_empty() || frees || refreshes;
+        due.then(|| Call::Append { fence: self.fence.clone(), n, batch: batch.into() })
+    }
+
+    /// The messages that are to be stored and stand in front of all others. They are in the call from now on; what of
+    /// them is not stored comes back by [`Self::put_back`].
+    fn take_batch(&mut self) -> Vec<Post<P>> {
+        let (mut many, mut requests) = (0, 0);
+        for pending in self.pending.iter().take(BATCH_MESSAGES_MAX) {
+            match &pending.judgement {
+                Some(Judgement::Store(_)) => {}
+                Some(Judgement::Request(_)) if requests < self.slots => requests += 1,
+                _ => break,
+            }
+            many += 1;
+        }
+        let mut batch = Vec::with_capacity(many);
+        for pending in self.pending.iter_mut().take(many) {
+            match pending.judgement.take() {
+                Some(Judgement::Store(post)) => batch.push(post),
+                Some(Judgement::Request(payload)) => batch.push(Post::new(self.requests.clone(), payload)),
+                other => pending.judgement = other,
+            }
+        }
+        batch
+    }
+
+    fn put_back(&mut self, batch: &[Post<P>]) {
+        for (pending, post) in self.pending.iter_mut().zip(batch) {
+            pending.judgement = Some(if self.requests == post.subject {
+                Judgement::Request(post.payload.clone())
+            } else {
+                Judgement::Store(post.clone())
+            });
+        }
     }
 
     fn judgement(&self, at: usize) -> Option<&Judgement<P>> {
@@ -287,7 +371,7 @@ impl<P: Payload> Settling<P> {
                 self.full = Some((now, oldest));
             }
             Ok(Appended::Gap { .. }) => self.gap(),
-            Ok(Appended::Fenced) => self.end(4005, None),
+            Ok(Appended::Fenced) => self.over(4005),
             Err(failure) => self.failed(failure, now),
         }
     }
@@ -311,21 +395,20 @@ impl<P: Payload> Settling<P> {
                 self.full = Some((now, oldest));
             }
             Ok(RefusalAnswer::Gap { .. }) => self.gap(),
-            Ok(RefusalAnswer::Fenced) => self.end(4005, None),
+            Ok(RefusalAnswer::Fenced) => self.over(4005),
             Err(failure) => self.failed(failure, now),
         }
     }
 
     /// The `oldest` of the call under way; `None` if an answer is not awaited any more.
     fn answered(&self) -> Option<u64> {
-        let issued = self.issued.as_ref().filter(|issued| issued.awaited && self.ended.is_none())?;
-        let (Call::Append { fence, .. } | Call::Refuse { fence, .. }) = &issued.call;
-        Some(fence.oldest)
+        let issued = self.issued.as_ref().filter(|issued| issued.awaited)?;
+        issued.fence().map(|fence| fence.oldest)
     }
 
     /// Everything up to the mark has a verdict; all refusals that the engine keeps, where it has said so.
     fn settle(&mut self, mark: u64, refusals: Option<Vec<Refused>>, oldest: u64, now: Instant) {
-        self.issued = None;
+        let issued = self.issued.take();
         self.full = None;
         if mark > self.read || mark < self.verdicts.mark {
             // Nobody but this link may move the mark: such an engine's word is no verdict.
@@ -335,28 +418,41 @@ impl<P: Payload> Settling<P> {
             self.kept = refusals.iter().map(|(n, _)| *n).collect();
             self.verdicts.refuse(refusals);
         }
+        let many = (mark - self.verdicts.mark) as usize;
+        let batch = issued.as_ref().map_or(&[][..], Issued::batch);
+        for (post, n) in batch.iter().take(many).zip(self.verdicts.mark + 1..) {
+            if self.requests == post.subject && !self.kept.contains(&n) {
+                self.runs.push_back((n, post.payload.clone()));
+            }
+        }
         let freed = self.kept.len();
         self.kept = self.kept.split_off(&oldest.min(mark + 1));
         if freed >= REFUSALS_MAX && self.kept.len() < REFUSALS_MAX {
             self.withheld = true;
         }
-        let many = (mark - self.verdicts.mark) as usize;
         let bytes = self.pending.drain(..many).map(|pending| pending.bytes);
         let before = self.settled_bytes.len();
         self.settled_bytes.extend(bytes);
         let sum = self.settled_bytes.iter().skip(before).fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
         self.verdicts.settle(mark, sum, now);
+        self.put_back(batch.get(many..).unwrap_or_default());
     }
 
     /// There is one call at a time, and it begins behind the mark: a gap means that the engine has lost what it had
     /// answered, and the missing numbers are no longer held here. [SEND-22]
     fn gap(&mut self) {
-        self.end(4004, None);
+        self.over(4004);
+    }
+
+    /// An answer that ends the link, and with it the call.
+    fn over(&mut self, code: u16) {
+        self.issued = None;
+        self.end(code, None);
     }
 
     fn failed(&mut self, failure: Failure, now: Instant) {
         if failure == Failure::EpochChanged {
-            return self.end(4006, None);
+            return self.over(4006);
         }
         let Some(issued) = &mut self.issued else { return };
         issued.awaited = false;
@@ -369,32 +465,59 @@ impl<P: Payload> Settling<P> {
     }
 
     fn end(&mut self, code: u16, clause: Option<&'static str>) {
-        self.issued = None;
         self.ended.get_or_insert(Ended { code, clause });
     }
 
     /// The next `ack`, if one is due. [ACK-7] [CRED-3] [REF-5]
     pub fn ack(&mut self, now: Instant) -> Option<Ack> {
+        self.tell(false, now)
+    }
+
+    /// The next `ack` of a link that is about to end in good order: whatever is settled and not told. [BYE-2]
+    pub fn last_ack(&mut self, now: Instant) -> Option<Ack> {
+        self.tell(true, now)
+    }
+
+    fn tell(&mut self, last: bool, now: Instant) -> Option<Ack> {
         // What was carried out before a protocol error still counts; what a fenced link knows does not. [SEND-23]
         if self.ended.is_some() {
             return None;
         }
-        let n = self.verdicts.next();
+        let n = self.next_told();
         let granted = self.credit_for(n).max(self.credit);
         let grows = granted > self.credit && (self.read >= self.credit || self.withheld);
-        let messages = self.verdicts.messages();
+        let messages = n.max(self.verdicts.mark).saturating_sub(self.verdicts.acked);
         let idle = self.pending.is_empty();
         let half = messages >= WINDOW_MESSAGES_MAX / 2 || self.verdicts.bytes >= WINDOW_BYTES_MAX / 2;
         let late = self.verdicts.since.is_some_and(|since| now.since(since) >= ACK_DELAY);
-        if !(grows || (messages > 0 && (idle || half || late || self.full.is_some()))) {
+        if !(grows && !last || (messages > 0 && (idle || half || late || last || self.full.is_some()))) {
             return None;
         }
-        let told = (n - self.verdicts.acked) as usize;
+        let told = (n.saturating_sub(self.verdicts.acked) as usize).min(self.settled_bytes.len());
         let bytes = self.settled_bytes.drain(..told).fold(0u64, |sum, bytes| sum.saturating_add(bytes));
-        self.bytes = self.bytes.saturating_sub(bytes);
+        self.bytes = if mutant!(AckBeforeAppend) { 0 } else { self.bytes.saturating_sub(bytes) };
         self.credit = granted;
         self.withheld = self.kept.len() >= REFUSALS_MAX;
-        Some(self.verdicts.tell(bytes, granted, now))
+        Some(self.verdicts.tell(n, bytes, granted, now))
+    }
+
+    /// The highest number that the next `ack` may tell.
+    fn next_told(&mut self) -> u64 {
+        if mutant!(AckBeforeAppend) {
+            return self.read;
+        }
+        if mutant!(RefusalUnrecorded) {
+            // Answered at once; the engine is told in the background.
+            let refusal = |pending: &Pending<P>| match &pending.judgement {
+                Some(Judgement::Refuse(code)) => Some(code.clone()),
+                _ => None,
+            };
+            let leading: Vec<_> =
+                self.pending.iter().map_while(refusal).zip(self.verdicts.mark + 1..).collect();
+            self.verdicts.refuse(leading.iter().map(|(code, n)| (*n, code.clone())));
+            return self.verdicts.next().max(leading.last().map_or(0, |(_, n)| *n));
+        }
+        self.verdicts.next()
     }
 
     /// When a call or an `ack` is due although nothing else happens.
@@ -417,6 +540,7 @@ impl<P: Payload> Settling<P> {
             match call {
                 Call::Append { fence, n, batch } => self.appended(engine.append(&fence, n, &batch, now), now),
                 Call::Refuse { fence, n, code } => self.refused(engine.refuse(&fence, n, &code, now), now),
+                _ => return,
             }
             if self.issued.is_some() {
                 return;

@@ -39,22 +39,17 @@ impl Verdicts {
         self.refused.extend(refused.into_iter().filter(|(n, _)| *n > self.acked));
     }
 
-    pub(super) fn messages(&self) -> u64 {
-        self.mark - self.acked
-    }
-
     /// The numbers that the next `ack` may tell: up to the 256th refused one. [ACK-4]
     pub(super) fn next(&self) -> u64 {
         self.refused.keys().nth(REFUSALS_MAX - 1).copied().unwrap_or(self.mark).min(self.mark)
     }
 
-    /// Takes what the next `ack` tells, whose numbers have so many octets together.
-    pub(super) fn tell(&mut self, bytes: u64, credit: u64, now: Instant) -> Ack {
-        let n = self.next();
+    /// Takes what the next `ack` tells: up to `n`, whose numbers have so many octets together.
+    pub(super) fn tell(&mut self, n: u64, bytes: u64, credit: u64, now: Instant) -> Ack {
         let later = self.refused.split_off(&(n + 1));
         let refused = core::mem::replace(&mut self.refused, later).into_iter().collect();
         self.acked = n;
-        self.bytes -= bytes;
+        self.bytes = self.bytes.saturating_sub(bytes);
         self.since = (self.mark > n).then_some(now);
         Ack { n, credit, refused }
     }
