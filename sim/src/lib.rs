@@ -1,4 +1,3 @@
 //! Crowds of clients in virtual time: the machine that ships, not a model of it.
 
-mod random;
 pub mod storm;

@@ -1,9 +1,8 @@
 //! The reconnect rules that others publish, each as its source says, with its own defaults.
 
-use everwire_core::{Duration, Instant};
+use everwire_core::{Duration, Instant, Random};
 
 use super::{Crowd, Input, Reaction};
-use crate::random::Random;
 
 /// A published rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +52,9 @@ impl Rule {
     fn wait(self, dials: u32, random: &mut Random) -> Option<Duration> {
         let doubled = |base: f64| base * f64::from(2u32.pow(dials.min(31)));
         let millis = match self {
-            Self::FullJitter => random.unit() * doubled(1000.0).min(30_000.0),
+            Self::FullJitter => unit(random) * doubled(1000.0).min(30_000.0),
             Self::SocketIo => {
-                let (millis, drawn) = (doubled(1000.0), random.unit());
+                let (millis, drawn) = (doubled(1000.0), unit(random));
                 let deviation = (drawn * 0.5 * millis).floor();
                 let less = ((drawn * 10.0).floor() as u32).is_multiple_of(2);
                 (if less { millis - deviation } else { millis + deviation }).min(5000.0).floor()
@@ -64,18 +63,23 @@ impl Rule {
             Self::Phoenix => PHOENIX_MS.get(dials as usize).map_or(5000.0, |millis| *millis as f64),
             Self::Centrifuge => {
                 let window = doubled(500.0).min(20_000.0);
-                (500.0 + (random.unit() * (window + 1.0)).floor()).min(20_000.0)
+                (500.0 + (unit(random) * (window + 1.0)).floor()).min(20_000.0)
             }
             Self::Grpc if dials == 0 => 0.0,
             Self::Grpc => {
                 let millis = (1000.0 * 1.6f64.powi(dials as i32 - 1)).min(120_000.0);
                 // The first wait is the bare second, without jitter.
-                let jitter = if dials == 1 { 0.0 } else { 0.2 * (2.0 * random.unit() - 1.0) };
+                let jitter = if dials == 1 { 0.0 } else { 0.2 * (2.0 * unit(random) - 1.0) };
                 millis * (1.0 + jitter)
             }
         };
         Some(Duration::from_millis_f64(millis))
     }
+}
+
+/// As `Math.random()`: evenly from [0, 1).
+fn unit(random: &mut Random) -> f64 {
+    (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// A crowd that follows a rule.
