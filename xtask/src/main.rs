@@ -31,7 +31,7 @@ Usage: cargo xtask COMMAND
   build                      wasm and npm package into pkg/, ready for `npm pack`
   size [--json FILE]         raw, gzip and brotli bytes of what is published, and where the wasm bytes go
   clauses [--all]            each clause of docs/PROTOCOL.md, its tests, and whether they pass; fails while one has none
-  storm [--clients N] [--json FILE]
+  storm [--clients N] [--down SECONDS] [--json FILE]
                              everybody loses one server at once: dials, peaks and times, beside the peers' rules
   help                       this text
 ";
