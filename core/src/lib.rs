@@ -31,6 +31,7 @@ pub use close::{CLOSE_ABNORMAL, CLOSE_NORMAL, Closed, window_in};
 pub use codes::{Cause, Notice, Reason, Refusal, State};
 pub use liveness::{ExpectReply, LivenessConfig};
 pub use outbox::{OutboxConfig, Overflow, Ticket};
+pub use random::Random;
 pub use spread::Window;
 pub use state::{Event, Phase, Step};
 pub use time::{Duration, Instant};

@@ -1,5 +1,4 @@
 //! Crowds of clients in virtual time: the machine that ships, not a model of it.
 
-mod random;
 pub mod storm;
 pub mod world;

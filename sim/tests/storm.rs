@@ -57,6 +57,19 @@ fn told_a_window_the_crowd_fits_the_server_and_socket_io_does_not() {
     }
 }
 
+/// To know W is half of it. Drawn anew, a wait is W ÷ 2 in the mean, and so twice as many come in a second.
+#[test]
+fn who_keeps_a_place_in_the_window_dials_less_than_who_draws_anew() {
+    for down in [60, 600] {
+        for seed in 0..3 {
+            let kept = everwire(down, seed, Told::Instructed(WINDOW));
+            let anew = storm(down, seed).run(Who::Rule(Rule::JitterOver(WINDOW)));
+            assert!(kept.attempts * 3 < anew.attempts * 2, "{kept:?} {anew:?}");
+            assert!(kept.peak < anew.peak, "{kept:?} {anew:?}");
+        }
+    }
+}
+
 /// Nearly nobody fails twice after the return: an outage of D costs D ÷ W rounds and one more.
 #[test]
 fn attempts_are_the_rounds_of_the_outage() {

@@ -34,7 +34,7 @@ Usage: cargo xtask COMMAND
   clauses [--all]            each clause of docs/PROTOCOL.md, its tests, and whether they pass; fails while one has none
   simulate [--seeds N] [--from S] [--mutants [NAME…]] [--trace]
                              many clients, nodes and bad luck in virtual time: does every promise hold?
-  storm [--clients N] [--json FILE]
+  storm [--clients N] [--down SECONDS] [--json FILE]
                              everybody loses one server at once: dials, peaks and times, beside the peers' rules
   help                       this text
 ";

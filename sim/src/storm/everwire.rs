@@ -1,9 +1,8 @@
 //! A crowd of the machine that ships.
 
-use everwire_core::{Action, Client, Closed, Config, Duration, Frame, Instant, Window, window_in};
+use everwire_core::{Action, Client, Closed, Config, Duration, Frame, Instant, Random, Window, window_in};
 
 use super::{Crowd, Input, Reaction};
-use crate::random::Random;
 
 /// What the server has told its clients when it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

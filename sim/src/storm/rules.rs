@@ -1,13 +1,15 @@
-//! The reconnect rules that others publish, each as its source says, with its own defaults.
+//! The reconnect rules that others publish, each as its source says, with its own defaults; and one that nobody does.
 
-use everwire_core::{Duration, Instant};
+use everwire_core::{Duration, Instant, Random};
 
 use super::{Crowd, Input, Reaction};
-use crate::random::Random;
 
-/// A published rule.
+/// A rule that is known in full: every wait follows from the number of dials before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
+    /// Full jitter that has been told W: every wait is drawn anew from [0, W). No published rule. It knows what
+    /// everwire is told, which the others do not, and so shows what knowing W brings, and what keeping one's place.
+    JitterOver(Duration),
     /// "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015), *full jitter*: random between 0 and
     /// min(cap, base · 2ⁿ). With everwire's own base of 1 s and cap of 30 s.
     FullJitter,
@@ -33,13 +35,14 @@ const PHOENIX_MS: [u64; 9] = [10, 50, 100, 150, 200, 250, 500, 1000, 2000];
 const SIGNALR_SECS: [u64; 4] = [0, 2, 10, 30];
 
 impl Rule {
-    /// Every rule, in the order of the table.
+    /// Every published rule, in the order of the table.
     pub const ALL: [Self; 6] =
         [Self::FullJitter, Self::SocketIo, Self::Centrifuge, Self::Grpc, Self::Phoenix, Self::SignalR];
 
     /// Its name in the table.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::JitterOver(_) => "full jitter over W",
             Self::FullJitter => "full jitter 1-30 s",
             Self::SocketIo => "Socket.IO",
             Self::SignalR => "SignalR",
@@ -53,9 +56,10 @@ impl Rule {
     fn wait(self, dials: u32, random: &mut Random) -> Option<Duration> {
         let doubled = |base: f64| base * f64::from(2u32.pow(dials.min(31)));
         let millis = match self {
-            Self::FullJitter => random.unit() * doubled(1000.0).min(30_000.0),
+            Self::JitterOver(window) => unit(random) * window.as_millis_f64(),
+            Self::FullJitter => unit(random) * doubled(1000.0).min(30_000.0),
             Self::SocketIo => {
-                let (millis, drawn) = (doubled(1000.0), random.unit());
+                let (millis, drawn) = (doubled(1000.0), unit(random));
                 let deviation = (drawn * 0.5 * millis).floor();
                 let less = ((drawn * 10.0).floor() as u32).is_multiple_of(2);
                 (if less { millis - deviation } else { millis + deviation }).min(5000.0).floor()
@@ -64,18 +68,23 @@ impl Rule {
             Self::Phoenix => PHOENIX_MS.get(dials as usize).map_or(5000.0, |millis| *millis as f64),
             Self::Centrifuge => {
                 let window = doubled(500.0).min(20_000.0);
-                (500.0 + (random.unit() * (window + 1.0)).floor()).min(20_000.0)
+                (500.0 + (unit(random) * (window + 1.0)).floor()).min(20_000.0)
             }
             Self::Grpc if dials == 0 => 0.0,
             Self::Grpc => {
                 let millis = (1000.0 * 1.6f64.powi(dials as i32 - 1)).min(120_000.0);
                 // The first wait is the bare second, without jitter.
-                let jitter = if dials == 1 { 0.0 } else { 0.2 * (2.0 * random.unit() - 1.0) };
+                let jitter = if dials == 1 { 0.0 } else { 0.2 * (2.0 * unit(random) - 1.0) };
                 millis * (1.0 + jitter)
             }
         };
         Some(Duration::from_millis_f64(millis))
     }
+}
+
+/// As `Math.random()`: evenly from [0, 1).
+fn unit(random: &mut Random) -> f64 {
+    (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// A crowd that follows a rule.
@@ -168,6 +177,7 @@ mod tests {
             let jitter = waits(Rule::FullJitter, seed);
             assert!(jitter[0] <= 1000.0 && jitter[5..].iter().all(|wait| *wait <= 30_000.0));
         }
+        let over = Rule::JitterOver(Duration::from_secs(40));
         // All of a window is used, at both ends.
         let spread = |rule, dial: usize| {
             let all = (0..1000).map(|seed| waits(rule, seed)[dial]);
@@ -175,6 +185,10 @@ mod tests {
         };
         let (low, high) = spread(Rule::FullJitter, 20);
         assert!(low < 300.0 && high > 29_700.0);
+        for dial in [0, 1, 20] {
+            let (low, high) = spread(over, dial);
+            assert!(low < 400.0 && high > 39_600.0 && high < 40_000.0);
+        }
         let (low, high) = spread(Rule::SocketIo, 0);
         // The same draw gives size and sign: even tenths are taken away, the largest of them below 0.45.
         assert!((550.0..560.0).contains(&low) && high > 1450.0);

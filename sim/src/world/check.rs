@@ -199,7 +199,10 @@ impl Facts {
             return Ok(());
         }
         let kept = |sent: &&Sent| {
-            sent.client == client && sent.told == Some(Told::Stored) && sent.told_epoch < epoch && !sent.unbacked
+            sent.client == client
+                && sent.told == Some(Told::Stored)
+                && sent.told_epoch < epoch
+                && !sent.unbacked
         };
         match self.sent.iter().position(|sent| kept(&sent)) {
             Some(id) => broken!("receipt not taken back", "message {id} was stored in a log that is gone"),
@@ -343,7 +346,10 @@ impl Facts {
         reader.last = Some((epoch, s));
         let first = reader.stays.get(&place).and_then(|stays| stays.first());
         if first.is_none_or(|stay| index < stay.asked) {
-            return broken!("history", "client {client} was given {epoch}/{s} of {place:?} from before it joined");
+            return broken!(
+                "history",
+                "client {client} was given {epoch}/{s} of {place:?} from before it joined"
+            );
         }
         Ok(())
     }
@@ -365,7 +371,8 @@ impl Facts {
         if let Some(id) = self.sent.iter().position(|sent| sent.request && sent.reply.is_none()) {
             return broken!("never answered", "request {id}, at {} s", secs(now));
         }
-        for (client, reader) in self.readers.iter().enumerate().filter(|(_, reader)| reader.closed.is_none()) {
+        for (client, reader) in self.readers.iter().enumerate().filter(|(_, reader)| reader.closed.is_none())
+        {
             for (place, stays) in &reader.stays {
                 for stay in stays {
                     self.delivered(client, *place, reader, stay)?;

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use everwire_core::session::client::Phase;
+use everwire_core::session::node::NodePhase;
+
 /// What one schedule was like, or many together.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
@@ -29,8 +32,17 @@ impl Counts {
         *self.faults.entry(kind).or_default() += 1;
     }
 
-    /// A machine (`client` or `node`) has gone from one phase to another.
-    pub(super) fn transition(&mut self, machine: &'static str, from: &'static str, to: &'static str) {
+    /// A client has gone from one phase to another.
+    pub(super) fn client_step(&mut self, from: Phase, to: Phase) {
+        self.transition("client", client_name(from), client_name(to));
+    }
+
+    /// A node's link has gone from one phase to another.
+    pub(super) fn node_step(&mut self, from: NodePhase, to: NodePhase) {
+        self.transition("node", node_name(from), node_name(to));
+    }
+
+    fn transition(&mut self, machine: &'static str, from: &'static str, to: &'static str) {
         *self.transitions.entry((machine, from, to)).or_default() += 1;
     }
 
@@ -105,7 +117,9 @@ impl fmt::Display for Counts {
         )?;
         let row = |name: &str, of: &dyn Fn(&(u32, u32)) -> u32| {
             let mut line = format!("  {name} of a schedule:");
-            for (share, label) in [(0.0, "least"), (0.1, "10 %"), (0.5, "median"), (0.9, "90 %"), (1.0, "most")] {
+            for (share, label) in
+                [(0.0, "least"), (0.1, "10 %"), (0.5, "median"), (0.9, "90 %"), (1.0, "most")]
+            {
                 let _ = write!(line, " {label} {}", self.at(share, of));
             }
             line
@@ -125,5 +139,31 @@ impl fmt::Display for Counts {
             writeln!(f, "    {what:<24} {count}")?;
         }
         Ok(())
+    }
+}
+
+fn client_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Idle => "idle",
+        Phase::Asking => "asking",
+        Phase::Dialling => "dialling",
+        Phase::Greeting => "greeting",
+        Phase::Open => "open",
+        Phase::Leaving => "leaving",
+        Phase::Waiting => "waiting",
+        Phase::Suspended => "suspended",
+        Phase::Closing => "closing",
+        Phase::Closed => "closed",
+    }
+}
+
+fn node_name(phase: NodePhase) -> &'static str {
+    match phase {
+        NodePhase::Fresh => "fresh",
+        NodePhase::Claiming => "claiming",
+        NodePhase::Open => "open",
+        NodePhase::Draining => "draining",
+        NodePhase::Finishing => "finishing",
+        NodePhase::Ended => "ended",
     }
 }

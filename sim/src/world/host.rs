@@ -5,18 +5,16 @@ use std::rc::Rc;
 
 use everwire_core::engine::{LogEpoch, Producer, Subject};
 use everwire_core::session::Secret;
-use everwire_core::session::client::{
-    Action, Body, Client, Config, Outbound, PageAsk, PageId, Record,
-};
+use everwire_core::session::client::{Action, Body, Cast, Client, Config, Outbound, PageAsk, PageId, Record};
 use everwire_core::session::down::{Delivery, Element};
 use everwire_core::session::up::{Dropped, Exit, Outgoing};
 use everwire_core::{Closed, Duration, Instant, OutboxConfig, Overflow, Ticket, frame::Form};
 
 use super::check::{Checked, Place, Reply, Told, Violation, broken};
 use super::packet::{DownBody, Kind, Note, Packet, Sent, UpBody, body_octets};
-use super::plan::{Act, Style};
+use super::plan::{Act, Draws, Style};
 use super::run::{Event, NEVER, World};
-use crate::random::Random;
+use everwire_core::Random;
 
 /// What an application still waits to hear of.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +50,8 @@ pub(super) struct Host {
     /// What has come while it slept.
     pub(super) unread: u32,
     pub(super) unreachable_until: Instant,
+    /// Its link is so slow until then.
+    pub(super) slow: Option<(u32, Instant)>,
     pub(super) token: u32,
     pages: BTreeSet<PageId>,
     next_page: u32,
@@ -94,6 +94,7 @@ impl Host {
             asleep_until: Instant::default(),
             unread: 0,
             unreachable_until: Instant::default(),
+            slow: None,
             token: 0,
             pages: BTreeSet::new(),
             next_page: 0,
@@ -114,6 +115,11 @@ impl Host {
         self.handed.values().all(|handed| handed.settled && (handed.replied || !handed.request))
             && self.running.is_empty()
             && self.come.is_empty()
+    }
+
+    /// Whether its wire is in use, or has been closed.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.finished || self.closed || self.client.phase().is_open()
     }
 
     /// What no fault may take beyond its bound.
@@ -187,10 +193,7 @@ impl World {
                 if let Some(subject) = self.names.subject(Place::Room(room)) {
                     let ticket = Ticket(u32::MAX - (salt as u32 & 0xffff));
                     self.casting = Some(subject);
-                    self.hosts[at].client.handle_cast(
-                        everwire_core::session::client::Cast { ticket, bytes: 60, form: Form::Text },
-                        now,
-                    );
+                    self.hosts[at].client.cast(Cast { ticket, bytes: 60, form: Form::Text }, now);
                 }
             }
             Act::Close => {
@@ -241,7 +244,7 @@ impl World {
         let page = PageId(host.next_page);
         host.next_page += 1;
         let ask = PageAsk { page, subject, before: None, count };
-        if host.client.handle_page(ask, now).is_ok() {
+        if host.client.page(ask, now).is_ok() {
             host.pages.insert(page);
         }
     }
@@ -279,14 +282,14 @@ impl World {
         let handed = Handed { note, to, request: style.request, for_handler, settled: false, replied: false };
         host.handed.insert(id, handed);
         host.record.submitted(outgoing);
-        host.client.handle_submit(outgoing, now);
+        host.client.submit(outgoing, now);
         self.note(now, || format!("client {client} hands over {id} for {to:?}"));
         self.drain_client(client, now)
     }
 
     // ---- handlers ----
 
-    fn handle(&mut self, client: u8, delivery: Delivery, now: Instant) -> Checked {
+    fn run_handler(&mut self, client: u8, delivery: Delivery, now: Instant) -> Checked {
         let at = usize::from(client);
         let Some(note) = self.hosts[at].running.get(&delivery).copied() else { return Ok(()) };
         let handlers = self.plan.handlers;
@@ -360,7 +363,7 @@ impl World {
         let phase = host.client.phase();
         let before = std::mem::replace(&mut self.client_phases[at], phase);
         if before != phase {
-            self.counts.transition("client", before.name(), phase.name());
+            self.counts.client_step(before, phase);
         }
         let host = &mut self.hosts[at];
         if let Some(due) = host.client.next_deadline().filter(|due| *due < host.armed) {
@@ -391,7 +394,7 @@ impl World {
                     if is_two_steps(&action) && self.random.chance(128) {
                         self.hosts[at].record.note(&action);
                     }
-                    self.restore(client, now);
+                    self.restore(client, now)?;
                     continue;
                 }
                 let first = self.hosts[at].record.down.pending.next;
@@ -399,12 +402,12 @@ impl World {
                 self.carry_out_client(client, action, first, now)?;
             }
             let Some(delivery) = self.hosts[at].callbacks.pop_front() else { return Ok(()) };
-            self.handle(client, delivery, now)?;
+            self.run_handler(client, delivery, now)?;
         }
     }
 
     /// The instance has died: a fresh one goes on from the record.
-    pub(super) fn restore(&mut self, client: u8, now: Instant) {
+    pub(super) fn restore(&mut self, client: u8, now: Instant) -> Checked {
         let at = usize::from(client);
         self.note(now, || format!("client {client} dies and is restored"));
         self.drop_socket(client, now);
@@ -414,13 +417,17 @@ impl World {
         host.buffered = 0;
         host.armed = NEVER;
         let seed = seed(self.plan.seed, client, host.restores);
-        host.client = Client::restore(config(&self.plan), seed, host.record.clone(), now);
+        let Ok(restored) = Client::restore(config(&self.plan), seed, host.record.clone(), now) else {
+            return broken!("no record", "client {client} cannot be restored");
+        };
+        host.client = restored;
         if self.hosts[at].suspended {
             self.hosts[at].client.handle_suspend(now);
         }
         if self.hosts[at].offline {
             self.hosts[at].client.handle_offline(now);
         }
+        Ok(())
     }
 
     /// The page no longer listens to its socket, which goes without a word.
@@ -477,7 +484,7 @@ impl World {
             Action::Renew { link } => {
                 let token = self.fresh_token(client);
                 self.hosts[at].token = token;
-                self.hosts[at].client.handle_renewed(link, now);
+                self.hosts[at].client.handle_renewed(link, 45, now);
                 Ok(())
             }
             Action::Exited { exited, .. } => self.exited(client, exited.ticket, &exited.exit, now),
@@ -491,7 +498,8 @@ impl World {
             Action::Received(taken) => {
                 let elements = self.in_hand.clone();
                 for (delivery, fresh) in (first..).zip(&taken.fresh) {
-                    let element = elements.as_ref().and_then(|elements| elements.get(usize::from(fresh.index)));
+                    let element =
+                        elements.as_ref().and_then(|elements| elements.get(usize::from(fresh.index)));
                     let Some((subject, note)) = element else {
                         return broken!("mixed up", "client {client}: no element {} in hand", fresh.index);
                     };
@@ -541,7 +549,9 @@ impl World {
                 self.counts.told("answered");
                 let note = self.in_hand.as_ref().and_then(|elements| elements.first()).map(|(_, note)| *note);
                 match note {
-                    Some(note) if note.kind == Kind::Error => self.replied(client, ticket, Reply::InDoubt, now),
+                    Some(note) if note.kind == Kind::Error => {
+                        self.replied(client, ticket, Reply::InDoubt, now)
+                    }
                     Some(note) if note.id == ticket.0 => self.replied(client, ticket, Reply::Answer, now),
                     other => broken!("false answer", "request {} is answered by {other:?}", ticket.0),
                 }
@@ -613,7 +623,11 @@ impl World {
             host.handed.remove(&ticket.0);
         }
         if ends {
-            let reply = if matches!(told, Told::Refused | Told::NeverWritten) { Reply::Failed } else { Reply::InDoubt };
+            let reply = if matches!(told, Told::Refused | Told::NeverWritten) {
+                Reply::Failed
+            } else {
+                Reply::InDoubt
+            };
             return self.replied(client, ticket, reply, now);
         }
         self.forget(client, ticket);
@@ -709,7 +723,8 @@ impl World {
                 Packet::with_body(head, octets, binary, UpBody::Elements(elements))
             }
             Outbound::Cast(cast) => {
-                let note = Note { id: cast.ticket.0, octets: cast.bytes - 2, binary: false, kind: Kind::Cast };
+                let note =
+                    Note { id: cast.ticket.0, octets: cast.bytes - 2, binary: false, kind: Kind::Cast };
                 let receiver = self.casting.clone();
                 let sent = Sent { note, receiver, request: false, withdrawn: false };
                 Packet::with_body(head, cast.bytes.into(), false, UpBody::Elements(vec![sent]))
@@ -787,11 +802,15 @@ impl World {
         let machine = &mut host.client;
         match &body {
             DownBody::None => machine.handle_frame(number, head, shape, Body::None, now),
-            DownBody::Welcome(welcome) => machine.handle_frame(number, head, shape, Body::Welcome(welcome), now),
+            DownBody::Welcome(welcome) => {
+                machine.handle_frame(number, head, shape, Body::Welcome(welcome), now)
+            }
             DownBody::Lost(epoch, loss) => {
                 machine.handle_frame(number, head, shape, Body::Lost { epoch, loss }, now);
             }
-            DownBody::Goaway => machine.handle_frame(number, head, shape, Body::Goaway { redirect: false }, now),
+            DownBody::Goaway => {
+                machine.handle_frame(number, head, shape, Body::Goaway { redirect: false }, now)
+            }
             DownBody::Auth(expires, renewed) => {
                 let body = Body::Auth { expires: *expires, renewed: *renewed };
                 machine.handle_frame(number, head, shape, body, now);

@@ -1,7 +1,8 @@
 //! Frames that no right peer writes. Every one of them must end its link and nothing else.
 
 use super::packet::{Down, DownBody, Packet, Up, UpBody};
-use crate::random::Random;
+use super::plan::Draws;
+use everwire_core::Random;
 
 const UP: &[&str] = &[
     "",

@@ -22,7 +22,12 @@ pub(super) struct Lane<T> {
 
 impl<T> Lane<T> {
     fn new() -> Self {
-        Self { frames: VecDeque::new(), free_at: Instant::default(), leaving: VecDeque::new(), leaving_octets: 0 }
+        Self {
+            frames: VecDeque::new(),
+            free_at: Instant::default(),
+            leaving: VecDeque::new(),
+            leaving_octets: 0,
+        }
     }
 
     /// Takes a frame; answers when its last octet leaves.
@@ -107,7 +112,13 @@ pub(super) struct Link<Up, Down> {
 }
 
 impl<Up, Down> Link<Up, Down> {
-    pub(super) fn new(client: u8, node: u8, number: u64, latency: Duration, rate: Option<(u32, Instant)>) -> Self {
+    pub(super) fn new(
+        client: u8,
+        node: u8,
+        number: u64,
+        latency: Duration,
+        rate: Option<(u32, Instant)>,
+    ) -> Self {
         Self {
             client,
             node,

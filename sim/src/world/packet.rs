@@ -77,9 +77,16 @@ pub(super) enum DownBody {
 /// What an end finds in its lane.
 #[derive(Clone, Debug)]
 pub(super) enum Packet<B> {
-    Frame { head: Vec<u8>, shape: Shape, body: B },
+    Frame {
+        head: Vec<u8>,
+        shape: Shape,
+        body: B,
+    },
     /// The other end's close frame.
-    Close { code: u16, reason: Rc<str> },
+    Close {
+        code: u16,
+        reason: Rc<str>,
+    },
     /// The connection has ended without one.
     Broken,
 }
@@ -96,14 +103,17 @@ impl<B> Packet<B> {
     /// A frame with so many octets behind its first LF, which does not belong to `head`.
     pub(super) fn with_body(head: Vec<u8>, octets: u64, binary: bool, body: B) -> Self {
         let form = if binary { Form::Binary } else { Form::Text };
-        let shape = Shape { form, body_bytes: Some(octets), envelope_bytes: binary.then_some(octets.min(30)) };
+        let shape =
+            Shape { form, body_bytes: Some(octets), envelope_bytes: binary.then_some(octets.min(30)) };
         Self::Frame { head, shape, body }
     }
 
     /// How long it is on the link.
     pub(super) fn octets(&self) -> u64 {
         match self {
-            Self::Frame { head, shape, .. } => head.len() as u64 + shape.body_bytes.map_or(0, |body| body + 1),
+            Self::Frame { head, shape, .. } => {
+                head.len() as u64 + shape.body_bytes.map_or(0, |body| body + 1)
+            }
             Self::Close { .. } | Self::Broken => 0,
         }
     }

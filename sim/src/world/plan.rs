@@ -4,10 +4,9 @@
 //! the time. Because nothing here depends on what the machines do, a happening can be taken out of a plan and all others
 //! stay what they were: that is how a failing schedule is shrunk.
 
-use everwire_core::{Duration, Instant};
+use everwire_core::{Duration, Instant, Random};
 
 use super::check::Place;
-use crate::random::Random;
 
 /// When the world begins; a clock that began at zero would hide what goes wrong below zero.
 pub(super) const BEGIN: Instant = Instant::from_micros(1_000_000_000);
@@ -16,13 +15,22 @@ pub(super) const BEGIN: Instant = Instant::from_micros(1_000_000_000);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Act {
     /// Hands over messages, all in one turn.
-    Send { to: Place, count: u8, octets: u32, binary: bool, style: Style },
+    Send {
+        to: Place,
+        count: u8,
+        octets: u32,
+        binary: bool,
+        style: Style,
+    },
     /// Gives up the newest message that it has not heard of.
     Abort,
     Join(u8),
     Leave(u8),
     /// Asks for history.
-    Page { room: u8, count: u16 },
+    Page {
+        room: u8,
+        count: u16,
+    },
     Cast(u8),
     /// For good.
     Close,
@@ -155,19 +163,28 @@ pub(super) struct Plan {
     pub(super) healed: Instant,
 }
 
-impl Random {
+/// What a plan draws from a generator.
+pub(super) trait Draws {
     /// Evenly from 0 to n − 1.
-    pub(crate) fn below(&mut self, n: u64) -> u64 {
+    fn below(&mut self, n: u64) -> u64;
+    /// True in so many of 256 cases.
+    fn chance(&mut self, of_256: u8) -> bool;
+    /// Evenly from both ends, in milliseconds.
+    fn millis(&mut self, from: u64, to: u64) -> Duration;
+    /// Any of these.
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T;
+}
+
+impl Draws for Random {
+    fn below(&mut self, n: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(n)) >> 64) as u64
     }
 
-    /// True in so many of 256 cases.
-    pub(crate) fn chance(&mut self, of_256: u8) -> bool {
-        self.next_u64() as u8 >= 255 - of_256 && of_256 > 0 || of_256 == 255
+    fn chance(&mut self, of_256: u8) -> bool {
+        self.below(256) < of_256.into()
     }
 
-    /// Evenly from both ends, in milliseconds.
-    pub(crate) fn millis(&mut self, from: u64, to: u64) -> Duration {
+    fn millis(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_millis(from + self.below(to - from + 1))
     }
 
@@ -226,7 +243,8 @@ impl Plan {
         }
         // Some worlds are full of small messages, some of long ones, which are fewer.
         let long = random.chance(40);
-        let (mut messages, longest) = if long { (60 + random.below(100), 300_000) } else { (180 + random.below(360), 4_000) };
+        let (mut messages, longest) =
+            if long { (60 + random.below(100), 300_000) } else { (180 + random.below(360), 4_000) };
         let styled = random.chance(100);
         let binary = random.pick(&[0, 20, 128]);
         let asked = random.pick(&[0, 10, 60]);
@@ -247,7 +265,13 @@ impl Plan {
                 priority: if styled { random.below(3) as u8 } else { 0 },
                 request: random.chance(asked),
             };
-            let act = Act::Send { to, count: count as u8, octets: octets as u32 + 40, binary: random.chance(binary), style };
+            let act = Act::Send {
+                to,
+                count: count as u8,
+                octets: octets as u32 + 40,
+                binary: random.chance(binary),
+                style,
+            };
             self.add(random, at, What::Act(client, act));
         }
         for _ in 0..random.below(30) {
@@ -273,7 +297,8 @@ impl Plan {
 
     fn draw_faults(&mut self, random: &mut Random, active: Duration) {
         // Each kind is in about half the worlds, and has its own weight there.
-        let weights: Vec<u64> = (0..KINDS).map(|_| if random.chance(110) { 1 + random.below(8) } else { 0 }).collect();
+        let weights: Vec<u64> =
+            (0..KINDS).map(|_| if random.chance(110) { 1 + random.below(8) } else { 0 }).collect();
         let all: u64 = weights.iter().sum();
         if all == 0 {
             return;

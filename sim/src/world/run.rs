@@ -11,13 +11,13 @@ use everwire_core::{Closed, Duration, Instant};
 
 use super::check::{Checked, Facts, Violation, broken, secs};
 use super::counts::Counts;
-use super::hostile;
 use super::host::{Host, Socket};
+use super::hostile;
 use super::net::Link;
 use super::packet::{Down, Names, Note, Packet, Up};
-use super::plan::{BEGIN, Fault, Happening, Plan, Trouble, What};
+use super::plan::{BEGIN, Draws, Fault, Happening, Plan, Trouble, What};
 use super::server::{Asker, Hook, Process, Served};
-use crate::random::Random;
+use everwire_core::Random;
 
 /// A time that does not come.
 pub(super) const NEVER: Instant = Instant::from_micros(u64::MAX);
@@ -46,7 +46,7 @@ pub(super) enum Event {
     Wake(u8),
     NodeTimer(usize),
     OriginTimer(u8, u32),
-    Ran(u8, u32, RunId, u32),
+    Ran(u8, u32, RunId, usize),
     Hook(usize, usize),
     Answer(usize),
     LateCall(usize),
@@ -89,7 +89,8 @@ pub(super) struct World {
     pub(super) engine: Memory<Note>,
     changes: u64,
     pub(super) hooks: Vec<Option<Hook>>,
-    pub(super) answers: Vec<Option<(Asker, everwire_core::session::node::CallId, everwire_core::engine::Answer<Note>)>>,
+    pub(super) answers:
+        Vec<Option<(Asker, everwire_core::session::node::CallId, everwire_core::engine::Answer<Note>)>>,
     pub(super) calls: Vec<Option<Call<Note>>>,
     pub(super) ran: Vec<Note>,
     /// The oldest token of each client that is still good.
@@ -109,11 +110,7 @@ impl World {
     fn new(plan: Plan, traced: bool) -> Self {
         let clients = plan.clients;
         let engine = Memory::new(
-            MemoryConfig {
-                messages_max: plan.log_max,
-                durable: plan.durable,
-                ..MemoryConfig::default()
-            },
+            MemoryConfig { messages_max: plan.log_max, durable: plan.durable, ..MemoryConfig::default() },
             "e0".into(),
         );
         let examines = plan.happenings.iter().any(|happening| {
@@ -308,7 +305,7 @@ impl World {
             }
             Event::OriginTimer(process, life) => self.origin_timer(process, life, now),
             Event::Ran(process, life, run, note) => {
-                let note = self.ran[note as usize];
+                let note = self.ran[note];
                 self.ran(process, life, run, note, now)
             }
             Event::Hook(link, hook) => {
@@ -613,7 +610,11 @@ impl World {
         match self.rested {
             Some((since, before)) if quiet => {
                 if ends > before {
-                    return broken!("link lost in peace", "{} s after it was healed", now.since(self.plan.healed).as_micros() / 1_000_000);
+                    return broken!(
+                        "link lost in peace",
+                        "{} s after it was healed",
+                        now.since(self.plan.healed).as_micros() / 1_000_000
+                    );
                 }
                 if now.since(since) >= WATCH {
                     self.check_dials()?;
@@ -633,7 +634,8 @@ impl World {
     /// No client has dialled more often than its waits allow.
     fn check_dials(&self) -> Checked {
         let span = self.now.since(BEGIN).as_micros() / 1_000_000;
-        let faults = self.plan.happenings.iter().filter(|happening| happening.what.kind().is_some()).count() as u64;
+        let faults =
+            self.plan.happenings.iter().filter(|happening| happening.what.kind().is_some()).count() as u64;
         let most = 20 + 4 * faults + span / 4;
         match self.hosts.iter().position(|host| u64::from(host.dials) > most) {
             Some(client) => {

@@ -14,10 +14,11 @@ use everwire_core::session::node::{
 };
 use everwire_core::{Duration, Instant};
 
-use super::check::{Checked, Place, broken, Violation};
+use super::check::{Checked, Place, Violation, broken};
 use super::packet::{Down, DownBody, Kind, Note, Packet, Sent, UpBody};
+use super::plan::Draws;
 use super::run::{Event, World};
-use crate::random::Random;
+use everwire_core::Random;
 
 /// A node, or the place of one: who dies here is followed by another.
 #[derive(Debug)]
@@ -188,7 +189,7 @@ impl World {
         let phase = served.node.phase();
         let told = std::mem::replace(&mut self.links[link].node_phase, phase);
         if told != phase {
-            self.counts.transition("node", told.name(), phase.name());
+            self.counts.node_step(told, phase);
         }
         let Some(served) = &mut self.links[link].served else { return Ok(()) };
         if served.node.is_over() {
@@ -201,7 +202,13 @@ impl World {
         Ok(())
     }
 
-    fn carry_out(&mut self, link: usize, action: NodeAction<Note>, wrote: &mut bool, now: Instant) -> Checked {
+    fn carry_out(
+        &mut self,
+        link: usize,
+        action: NodeAction<Note>,
+        wrote: &mut bool,
+        now: Instant,
+    ) -> Checked {
         match action {
             NodeAction::Authenticate { id, token, producer, successor, .. } => {
                 let answer = self.authenticate(link, token.as_ref(), &producer, successor.as_ref(), now);
@@ -292,7 +299,8 @@ impl World {
         let claims = token.and_then(|token| token.reveal().split_once('.'));
         let claims = claims.and_then(|(client, serial)| Some((client.parse().ok()?, serial.parse().ok()?)));
         let Some((client, serial)) = claims else { return Err(NotAuthenticated::Refused) };
-        let good = self.tokens.get(usize::from::<u8>(client)).copied().unwrap_or(u32::MAX);
+        let client: u8 = client;
+        let good = self.tokens.get(usize::from(client)).copied().unwrap_or(u32::MAX);
         if serial < good {
             return Err(NotAuthenticated::Refused);
         }
@@ -300,7 +308,8 @@ impl World {
             served.token_serial = serial;
         }
         let name = format!("user_{client}");
-        let persona = |producer: &Producer| Persona { identity: Identity::named(&name), inbox: inbox(producer) };
+        let persona =
+            |producer: &Producer| Persona { identity: Identity::named(&name), inbox: inbox(producer) };
         Ok(Authenticated {
             as_producer: persona(producer),
             as_successor: successor.map(persona),
@@ -340,7 +349,9 @@ impl World {
     }
 
     fn is_denied(&self, identity: &Subject, place: Place, now: Instant) -> bool {
-        let (Place::User(client), Place::Room(room)) = (self.names.place(identity), place) else { return false };
+        let (Place::User(client), Place::Room(room)) = (self.names.place(identity), place) else {
+            return false;
+        };
         self.denied.iter().any(|(who, what, until)| (*who, *what) == (client, room) && *until > now)
     }
 
@@ -460,7 +471,8 @@ impl World {
             // Longer than the server waits for it.
             _ => self.random.millis(100, 40_000),
         };
-        self.schedule(now + takes, Event::Ran(at, life, run, note));
+        self.ran.push(note);
+        self.schedule(now + takes, Event::Ran(at, life, run, self.ran.len() - 1));
         self.drain_origin(at, now)
     }
 
@@ -568,7 +580,8 @@ impl World {
                 return;
             }
             NodeFrame::Push { messages, .. } | NodeFrame::Page { messages, .. } => {
-                let elements = messages.into_iter().map(|message| (message.subject, message.payload)).collect();
+                let elements =
+                    messages.into_iter().map(|message| (message.subject, message.payload)).collect();
                 Packet::with_body(head, octets, binary, DownBody::Elements(elements))
             }
             NodeFrame::Reply { payload, .. } => {
@@ -607,8 +620,7 @@ impl World {
     fn welcomed(&mut self, link: usize, now: Instant) {
         let Some(served) = &mut self.links[link].served else { return };
         let Some((producer, number)) = served.node.producer() else { return };
-        let running =
-            self.processes[usize::from(served.process)].origin.running_elsewhere(&producer, number);
+        let running = self.processes[usize::from(served.process)].origin.running_elsewhere(&producer, number);
         if running > 0 {
             served.node.handle_elsewhere(running, now);
         }
@@ -628,15 +640,16 @@ impl World {
     /// What the transport still holds, where it is slow enough to matter.
     pub(super) fn tell_transport(&mut self, link: usize, now: Instant) -> Checked {
         let waiting = self.links[link].net.down.buffered(now);
-        let Some(served) = &mut self.links[link].served else { return Ok(()) };
         if waiting == 0 && !self.links[link].told_transport {
             return Ok(());
         }
+        let Some(served) = &mut self.links[link].served else { return Ok(()) };
         let written = served.written.max(waiting);
         served.node.handle_transport(Transport { written, taken: written - waiting, waiting_other: 0 }, now);
         self.links[link].told_transport = waiting > 0;
         if waiting > 0 {
-            let at = self.links[link].net.down.drains_at().unwrap_or(now).max(now + Duration::from_millis(50));
+            let at =
+                self.links[link].net.down.drains_at().unwrap_or(now).max(now + Duration::from_millis(50));
             self.schedule(at, Event::Drained(link));
         }
         Ok(())
