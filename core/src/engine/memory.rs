@@ -4,11 +4,13 @@ use super::casts::{CAST_AGE_MAX, Casts};
 use super::inboxes::INBOX_AGE_MAX;
 use super::log::{Log, LogBounds};
 use super::records::{ClaimVerdict, RECORD_AGE_MAX, RECORDS_PER_IDENTITY_MAX, RecordCaps, Records};
+use super::wrong;
 use super::{
     Appended, Claim, Claimed, Cursor, Direction, Engine, Failure, Fence, Filter, Limit, LogEpoch, Payload,
     Post, Producer, Read, RefusalAnswer, RefusalCode, Span, Subject, Tailed,
 };
 use crate::frame::{MESSAGE_BYTES_DEFAULT, MESSAGE_BYTES_LEAST, MESSAGE_BYTES_MOST};
+use crate::mutant::mutant;
 use crate::time::{Duration, Instant};
 
 /// The bounds of an engine in memory.
@@ -249,7 +251,13 @@ impl<P: Payload> Engine<P> for Memory<P> {
         if !batch.is_empty() && n > record.mark + 1 {
             return Ok(Appended::Gap { mark: record.mark });
         }
-        let settled = usize::try_from((record.mark + 1).saturating_sub(n)).unwrap_or(usize::MAX);
+        let before = record.mark;
+        let forgetful = mutant!(NoDedupe) || wrong::is_forgotten(&fence.producer, now);
+        let settled = if forgetful {
+            0
+        } else {
+            usize::try_from((record.mark + 1).saturating_sub(n)).unwrap_or(usize::MAX)
+        };
         let fresh = batch.get(settled..).unwrap_or_default();
         if fresh.is_empty() {
             return Ok(Appended::Duplicate { mark: record.mark, refusals: record.refusals() });
@@ -262,6 +270,10 @@ impl<P: Payload> Engine<P> for Memory<P> {
             numbers.push(log.store(post, now));
             record.mark += 1;
         }
+        if forgetful {
+            record.mark = before.max(n - 1 + numbers.len() as u64);
+        }
+        wrong::stored(&fence.producer, now);
         let mark = record.mark;
         let all = numbers.len() == fresh.len();
         if !numbers.is_empty() {

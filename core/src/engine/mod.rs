@@ -12,6 +12,7 @@ mod memory;
 mod names;
 mod reading;
 mod records;
+mod wrong;
 
 pub use answers::{
     Appended, Claimed, Cursor, Direction, Failure, Interval, Limit, Message, Payload, Post, Read,
