@@ -84,9 +84,10 @@ std::thread_local! {
     static ON: core::cell::Cell<Option<Mutant>> = const { core::cell::Cell::new(None) };
 }
 
-/// Switches one on for this thread, and every other off.
+/// Switches one on for this thread, and every other off. What the one before remembered is forgotten.
 #[cfg(feature = "mutants")]
 pub fn switch(mutant: Option<Mutant>) {
+    crate::session::node::forget();
     ON.set(mutant);
 }
 
@@ -102,12 +103,10 @@ pub const fn is_on(_: Mutant) -> bool {
     false
 }
 
-#[allow(unused_macros, reason = "its users come one by one")]
 /// Whether this bug is on: a constant `false` in everything that ships.
 macro_rules! mutant {
     ($mutant:ident) => {
         $crate::mutant::is_on($crate::mutant::Mutant::$mutant)
     };
 }
-#[allow(unused_imports, reason = "its users come one by one")]
 pub(crate) use mutant;

@@ -388,6 +388,15 @@ impl Feed {
         Ok(())
     }
 
+    /// Carries out the s of a `bye`. [CRED-16]
+    pub fn handle_bye(&mut self, s: u64) -> Result<(), Violation> {
+        if s < self.seen || s > self.told {
+            return Err(Violation::Totals);
+        }
+        self.seen = s;
+        Ok(())
+    }
+
     /// Takes in a `join`, to be authorised if it answers true; drain [`Feed::poll_join`] afterwards.
     pub fn handle_join(&mut self, room: Subject) -> Result<bool, Violation> {
         if self.joins.contains(&room) {

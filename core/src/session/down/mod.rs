@@ -14,7 +14,6 @@ mod reader;
 mod record;
 mod rooms;
 
-#[allow(unused_imports)]
 pub(in crate::session) use feed::head_call;
 pub use feed::{Answer, Feed, Look, Outbound};
 pub use joins::Verdict;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::{Identity, Subject};
+use crate::frame::{WAIT_MS_MAX, WINDOW_MS_MIN};
 use crate::session::{Hello, Secret};
 use crate::time::Duration;
 
@@ -36,6 +37,23 @@ pub struct NodeConfig {
     pub sees_octets: bool,
     /// Which process this is; only known bugs that tests switch on remember it.
     pub process: u32,
+}
+
+impl NodeConfig {
+    /// [NUM-4] The table of `welcome`.
+    pub(super) fn heartbeat(&self) -> Duration {
+        self.heartbeat.clamp(Duration::from_secs(5), Duration::from_secs(300))
+    }
+
+    /// [AWAY-1] Zero: none.
+    pub(super) fn window(&self) -> Duration {
+        if self.window == Duration::ZERO { self.window } else { in_window_range(self.window) }
+    }
+}
+
+/// [AWAY-1]
+pub(super) fn in_window_range(window: Duration) -> Duration {
+    window.clamp(Duration::from_millis(WINDOW_MS_MIN.into()), Duration::from_millis(WAIT_MS_MAX.into()))
 }
 
 impl Default for NodeConfig {

@@ -1,17 +1,44 @@
 //! One link at its node.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::action::NodeAction;
+use super::action::{NodeAction, NodeFrame};
+use super::asks::{Asks, Question};
+use super::calls::{Calls, Slot};
+use super::flow::Flow;
+use super::greeting::Greeting;
 use super::input::{
     AskId, Authenticated, CallId, Drain, Examined, HookFailed, NodeBody, NodeConfig, NotAuthenticated,
-    Transport,
+    Transport, in_window_range,
 };
-use super::phase::NodePhase;
-use crate::engine::{Answer, Producer, Subject};
-use crate::frame::Shape;
+use super::link::Link;
+use super::pace::Pace;
+use super::phase::{NodeEvent, NodePhase, NodeStep};
+use super::timer::{NodeTimer, NodeTimers};
+use super::vital::{Overdue, Vital};
+use crate::engine::{Answer, Call, Producer, Subject};
+use crate::frame::{
+    End, FromClient, HELLO_BYTES_MAX, MESSAGE_BYTES_DEFAULT, Shape, Wait, Window, frame_bytes_max,
+};
+use crate::session::Welcome;
 use crate::session::down::{Content, Standing};
 use crate::time::{Duration, Instant};
+
+/// How long `hello` may take. [HELLO-12]
+const HELLO_MAX: Duration = Duration::from_secs(10);
+/// How long it may take where octets cannot be seen.
+const HELLO_MAX_BLIND: Duration = Duration::from_secs(60);
+/// How long it may take at most, however many octets come.
+const HELLO_MAX_EVER: Duration = Duration::from_secs(120);
+/// How long a token is honoured after its end: a hidden page may be late by a minute. [AUTH-5]
+const EXPIRED_GRACE: Duration = Duration::from_secs(90);
+/// How much longer than `in` a link is served. [AWAY-9]
+const LEAVE_GRACE: Duration = Duration::from_secs(2);
+/// How long what has been read is finished. [BYE-2] [TIME-13]
+const FINISH_MAX: Duration = Duration::from_secs(5);
+/// Octets of a close reason. [LIM-20]
+const REASON_BYTES_MAX: usize = 123;
 
 /// One link at its node. Nothing of it survives the link: another node goes on from what the engine has. [KEEP-5]
 ///
@@ -30,16 +57,51 @@ use crate::time::{Duration, Instant};
 ///    way may have stored. [REQ-2]
 #[derive(Clone, Debug)]
 pub struct Node<P> {
-    config: NodeConfig,
-    phase: NodePhase,
+    pub(super) config: NodeConfig,
+    pub(super) phase: NodePhase,
     actions: VecDeque<NodeAction<P>>,
+    pub(super) timers: NodeTimers,
+    pub(super) calls: Calls,
+    pub(super) asks: Asks<P>,
+    pub(super) vital: Vital,
+    pub(super) flow: Flow,
+    pub(super) pace: Pace,
+    pub(super) drain: Option<Drain>,
+    pub(super) greeting: Option<Box<Greeting>>,
+    pub(super) link: Option<Box<Link<P>>>,
+    opened_at: Instant,
+    /// A frame of so many octets must come next. [LIVE-13]
+    pub(super) announced: Option<u64>,
+    visible: bool,
+    reading: bool,
+    /// The code to finish with.
+    finish_code: u16,
 }
 
 impl<P: Content> Node<P> {
     /// A link that has opened.
     pub fn new(config: NodeConfig, now: Instant) -> Self {
-        let _ = now;
-        Self { config, phase: NodePhase::Fresh, actions: VecDeque::new() }
+        let mut timers = NodeTimers::default();
+        timers.set(NodeTimer::Hello, now + if config.sees_octets { HELLO_MAX } else { HELLO_MAX_BLIND });
+        Self {
+            vital: Vital::new(config.heartbeat(), now),
+            config,
+            phase: NodePhase::Fresh,
+            actions: VecDeque::new(),
+            timers,
+            calls: Calls::default(),
+            asks: Asks::new(),
+            flow: Flow::default(),
+            pace: Pace::new(now),
+            drain: None,
+            greeting: None,
+            link: None,
+            opened_at: now,
+            announced: None,
+            visible: true,
+            reading: true,
+            finish_code: 1000,
+        }
     }
 
     /// The next thing to do.
@@ -49,7 +111,21 @@ impl<P: Content> Node<P> {
 
     /// When [`Node::handle_timeout`] is wanted.
     pub fn next_deadline(&self) -> Option<Instant> {
-        None
+        if self.phase == NodePhase::Ended {
+            return None;
+        }
+        let link = self.link.as_ref();
+        let upward = link.and_then(|link| link.settling.deadline());
+        let downward = link.filter(|_| self.serves()).and_then(|link| link.feed.advance_due());
+        let due = [
+            self.timers.next(),
+            self.asks.deadline(),
+            self.calls.deadline(),
+            upward,
+            downward,
+            self.answer_due(),
+        ];
+        due.into_iter().flatten().min()
     }
 
     /// What the link is doing.
@@ -57,37 +133,72 @@ impl<P: Content> Node<P> {
         self.phase
     }
 
-    /// Whether nothing can come of it any more.
+    /// Whether nothing can come of it any more: it is closed, and no call is under way that may have stored a request.
     pub fn is_over(&self) -> bool {
-        self.phase == NodePhase::Ended
+        self.phase == NodePhase::Ended && self.link.as_ref().is_none_or(|link| !link.settling.awaits())
     }
 
     /// The octets of the next frame at most: a driver that would have to hold more calls [`Node::handle_too_long`]. [SEC-9] [LIM-3]
     pub fn frame_bytes_max(&self) -> u64 {
-        let _ = &self.config;
-        0
+        match &self.link {
+            _ if self.phase == NodePhase::Fresh => HELLO_BYTES_MAX,
+            Some(link) => frame_bytes_max(link.limit.into()),
+            None => frame_bytes_max(MESSAGE_BYTES_DEFAULT),
+        }
     }
 
     /// The producer in force and the link's number, from `welcome` on.
     pub fn producer(&self) -> Option<(Producer, u64)> {
-        None
+        self.link.as_ref().map(|link| (link.producer, link.number))
     }
+
+    // ---- inputs: the client ----
 
     /// A frame has come: its header line, its lengths, and what the driver has found in its body, of which it need not
     /// look at any but those of `hello`, `send`, `cast` and `auth`.
     pub fn handle_frame(&mut self, head: &[u8], shape: Shape, body: NodeBody<P>, now: Instant) {
-        let _ = (head, shape, body, now);
+        if self.is_deaf() {
+            return;
+        }
+        self.vital.heard(now);
+        self.vital.arrived();
+        let bytes_max = match &self.link {
+            Some(link) => frame_bytes_max(link.limit.into()),
+            None => frame_bytes_max(MESSAGE_BYTES_DEFAULT),
+        };
+        match FromClient::parse(head, shape, bytes_max) {
+            Err(error) => self.close(error.close_code(End::Node), error.clause(), true),
+            Ok(frame) => {
+                let octets = (head.len() as u64)
+                    .saturating_add(shape.body_bytes.map_or(0, |body| body.saturating_add(1)));
+                self.frame(frame, octets, shape, body, now);
+            }
+        }
+        self.turn(now);
     }
 
     /// Octets of a frame that is not whole have come. [HELLO-12] [LIVE-4]
     pub fn handle_octets(&mut self, octets: u64, now: Instant) {
-        let _ = (octets, now);
+        if self.is_deaf() {
+            return;
+        }
+        self.vital.heard(now);
+        if let Some(due) = self.timers.at(NodeTimer::Hello) {
+            let moved = due + Duration::from_millis(octets);
+            self.timers.set(NodeTimer::Hello, moved.min((self.opened_at + HELLO_MAX_EVER).max(due)));
+        }
+        self.turn(now);
     }
 
     /// A frame is longer than [`Node::frame_bytes_max`] and has not been read in full. [ERR-5]
     pub fn handle_too_long(&mut self, now: Instant) {
-        let _ = now;
+        if !self.is_deaf() {
+            self.close(1009, "LIM-3", true);
+        }
+        self.turn(now);
     }
+
+    // ---- inputs: the application ----
 
     /// Who this is. [HELLO-13] [AUTH-2]
     pub fn handle_authenticated(
@@ -96,77 +207,411 @@ impl<P: Content> Node<P> {
         answer: Result<Authenticated, NotAuthenticated>,
         now: Instant,
     ) {
-        let _ = (id, answer, now);
+        match self.asks.take(id, Question::is_identity) {
+            Some(Question::Identity) => self.greeting_authenticated(answer, now),
+            Some(Question::Renewal) => self.renewal_authenticated(answer, now),
+            _ => return,
+        }
+        self.turn(now);
     }
 
     /// What the identity may, for each room that was asked about, in that order.
     pub fn handle_authorised(&mut self, id: AskId, answer: Result<Vec<Standing>, HookFailed>, now: Instant) {
-        let _ = (id, answer, now);
+        match self.asks.take(id, Question::is_rooms) {
+            Some(Question::Hello(places)) => self.greeting_authorised(places, answer, now),
+            Some(Question::Filter(rooms)) => self.filter_authorised(rooms, answer, now),
+            Some(Question::Join(room)) => self.join_authorised(room, answer),
+            Some(Question::Page(id)) => self.page_authorised(id, answer),
+            _ => return,
+        }
+        self.turn(now);
     }
 
     /// What the hook says of a message or a cast.
     pub fn handle_examined(&mut self, id: AskId, answer: Examined<P>, now: Instant) {
-        let _ = (id, answer, now);
-    }
-
-    /// What the engine has answered.
-    pub fn handle_answer(&mut self, id: CallId, answer: Answer<P>, now: Instant) {
-        let _ = (id, answer, now);
+        match self.asks.take(id, Question::is_message) {
+            Some(Question::Message(draft)) => self.message_examined(draft, answer, now),
+            Some(Question::Cast) => self.cast_examined(id, answer),
+            _ => return,
+        }
+        self.turn(now);
     }
 
     /// The answer to a request of this link is in the inbox, or there will be none: [`super::OriginAction::Ended`].
     pub fn handle_ran(&mut self, n: u64, now: Instant) {
-        let _ = (n, now);
+        if let Some(link) = self.link.as_mut() {
+            link.running.remove(&n);
+            link.inbox.grown();
+        }
+        self.turn(now);
     }
 
-    /// So many requests of this producer run in this process for earlier links: [`super::Origin::running_elsewhere`]. To be told
+    /// So many requests of this producer run in this process for other links: [`super::Origin::running_elsewhere`]. To be told
     /// after `welcome` and whenever it has changed. [REQ-16]
     pub fn handle_elsewhere(&mut self, running: usize, now: Instant) {
-        let _ = (running, now);
+        if let Some(link) = self.link.as_mut() {
+            link.elsewhere = running;
+        }
+        self.turn(now);
     }
 
     /// The identity may no longer read this room. [ROOM-20]
     pub fn handle_revoked(&mut self, room: &Subject, now: Instant) {
-        let _ = (room, now);
+        match self.phase {
+            NodePhase::Claiming => self.greeting_revoked(room),
+            NodePhase::Open | NodePhase::Draining => self.revoke(room),
+            _ => {}
+        }
+        self.turn(now);
     }
 
     /// The credential must have been renewed at another time than was said. [AUTH-6]
     pub fn handle_expires(&mut self, expires: Option<Duration>, now: Instant) {
-        let _ = (expires, now);
+        if self.serves() {
+            self.tell_expires(expires, false, now);
+        }
+        self.turn(now);
     }
 
     /// Rate limits or a slow store: the client may write so far ahead of what is settled. [SEND-24]
     pub fn handle_window(&mut self, messages: u64, now: Instant) {
-        let _ = (messages, now);
+        if let Some(link) = self.link.as_mut() {
+            link.window = messages;
+        }
+        self.turn(now);
     }
 
     /// The server drains. [AWAY-9]
     pub fn handle_drain(&mut self, drain: Drain, now: Instant) {
-        let _ = (drain, now);
+        self.drain.get_or_insert(drain);
+        self.drains(now);
+        self.turn(now);
     }
 
     /// The application or the operator ends the link.
     pub fn handle_end(&mut self, code: u16, reason: &str, now: Instant) {
-        let _ = (code, reason, now);
+        self.close(code, reason.to_owned(), true);
+        self.turn(now);
+    }
+
+    // ---- inputs: the engine, the transport, the clock ----
+
+    /// What the engine has answered.
+    pub fn handle_answer(&mut self, id: CallId, answer: Answer<P>, now: Instant) {
+        let Some(slot) = self.calls.take(id) else { return };
+        match slot {
+            Slot::Greet => self.greeting_answered(answer, now),
+            Slot::Settle => self.settled(answer, now),
+            _ => self.answered(slot, answer, now),
+        }
+        self.turn(now);
     }
 
     /// What the transport has taken, and what waits for it. [NODE-14]
     pub fn handle_transport(&mut self, transport: Transport, now: Instant) {
-        let _ = (transport, now);
+        if self.phase == NodePhase::Ended {
+            return;
+        }
+        if let Some(x) = self.flow.report(transport, now) {
+            self.write(NodeFrame::Pong { x });
+        }
+        self.turn(now);
     }
 
     /// The log or an inbox may have grown, there may be casts, or a replica may have caught up.
     pub fn wake(&mut self, now: Instant) {
-        let _ = now;
+        if let Some(link) = self.link.as_mut() {
+            link.feed.wake();
+            link.inbox.wake();
+        }
+        self.turn(now);
     }
 
     /// The transport is closed.
     pub fn handle_closed(&mut self) {
-        self.phase = NodePhase::Ended;
+        self.step(NodeEvent::Closed);
+        self.let_go(1006);
     }
 
     /// A deadline may have passed.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        self.turn(now);
+    }
+
+    // ---- what follows ----
+
+    /// Whether nothing that the client writes matters any more.
+    fn is_deaf(&self) -> bool {
+        matches!(self.phase, NodePhase::Finishing | NodePhase::Ended)
+    }
+
+    /// Whether frames are carried out and written as ever.
+    pub(super) fn serves(&self) -> bool {
+        matches!(self.phase, NodePhase::Open | NodePhase::Draining)
+    }
+
+    /// Asks the table. True if the phase has changed.
+    pub(super) fn step(&mut self, event: NodeEvent) -> bool {
+        match self.phase.next(event) {
+            NodeStep::To(phase) => {
+                self.phase = phase;
+                true
+            }
+            NodeStep::Ignored => false,
+            NodeStep::Never => {
+                debug_assert!(false, "{event:?} in {:?}", self.phase);
+                false
+            }
+        }
+    }
+
+    pub(super) fn order(&mut self, action: NodeAction<P>) {
+        self.actions.push_back(action);
+    }
+
+    pub(super) fn write(&mut self, frame: NodeFrame<P>) {
+        self.order(NodeAction::Write(frame));
+    }
+
+    pub(super) fn call(&mut self, slot: Slot, call: Call<P>, now: Instant) {
+        let id = self.calls.issue(slot, now);
+        self.order(NodeAction::Call { id, call });
+    }
+
+    /// A protocol error. [CLOSE-2]
+    pub(super) fn broken(&mut self, clause: &'static str) {
+        self.close(4002, clause, true);
+    }
+
+    pub(super) fn close(&mut self, code: u16, reason: impl Into<Cow<'static, str>>, lingers: bool) {
+        if self.step(NodeEvent::End) {
+            self.say_close(code, reason.into(), lingers);
+        }
+    }
+
+    /// The last word before `welcome`. [BYE-2]
+    pub(super) fn bye_at_once(&mut self) {
+        if self.step(NodeEvent::Bye) {
+            self.say_close(1000, "".into(), true);
+        }
+    }
+
+    fn say_close(&mut self, code: u16, reason: Cow<'static, str>, lingers: bool) {
+        self.let_go(code);
+        self.order(NodeAction::Close { code, reason: cut(reason), lingers });
+    }
+
+    /// Nothing of the link is carried out any more. [SEND-23]
+    fn let_go(&mut self, code: u16) {
+        self.timers.stop_all();
+        self.asks.clear();
+        self.calls.forget_but(Slot::Settle);
+        self.greeting = None;
+        if let Some(link) = self.link.as_mut() {
+            link.settling.close(code);
+            link.drafts.clear();
+        }
+    }
+
+    pub(super) fn welcome(&mut self, link: Link<P>, welcome: Welcome, now: Instant) {
+        self.step(NodeEvent::Welcomed);
+        self.link = Some(Box::new(link));
+        self.vital.heard(now);
+        self.write(NodeFrame::Welcome(Box::new(welcome)));
+        self.watch_expiry();
+        self.drains(now);
+    }
+
+    fn drains(&mut self, now: Instant) {
+        let Some(drain) = self.drain.clone() else { return };
+        if !self.step(NodeEvent::Drain) {
+            return;
+        }
+        let millis = |span: Duration| u32::try_from(span.as_micros() / 1000).unwrap_or(u32::MAX);
+        let (leave_in, window) = (Wait::from_ms(millis(drain.leave_in)), in_window_range(drain.window));
+        self.timers.set(NodeTimer::Leave, now + Duration::from_millis(leave_in.ms().into()) + LEAVE_GRACE);
+        let window = Window::from_ms(millis(window));
+        self.write(NodeFrame::Goaway { leave_in, window, reason: drain.reason, url: drain.url });
+    }
+
+    pub(super) fn watch_expiry(&mut self) {
+        match self.link.as_ref().and_then(|link| link.expires_at) {
+            Some(at) => self.timers.set(NodeTimer::Expires, at + EXPIRED_GRACE),
+            None => self.timers.stop(NodeTimer::Expires),
+        }
+    }
+
+    pub(super) fn set_visible(&mut self, visible: bool) {
+        if self.visible != visible {
+            self.visible = visible;
+            self.order(NodeAction::Visible(visible));
+        }
+    }
+
+    /// Nothing more is read. [BYE-2] [AWAY-9]
+    pub(super) fn finish(&mut self, event: NodeEvent, code: u16, now: Instant) {
+        if self.step(event) {
+            self.finish_code = code;
+            self.timers.stop_all();
+            self.timers.set(NodeTimer::Finish, now + FINISH_MAX);
+        }
+    }
+
+    fn finished(&mut self, now: Instant) {
+        let Some(link) = self.link.as_mut() else { return };
+        let ack = link.settling.last_ack(now);
+        let advance = link.feed.last_advance(now);
+        self.actions.extend(ack.map(|ack| NodeAction::Write(NodeFrame::Ack(ack))));
+        if let Some(advance) = advance {
+            self.outbound(advance);
+        }
+        if self.step(NodeEvent::Finished) {
+            self.say_close(self.finish_code, "".into(), true);
+        }
+    }
+
+    /// The end of every input: what is due, and what has become possible.
+    fn turn(&mut self, now: Instant) {
+        if self.phase != NodePhase::Ended {
+            self.expire(now);
+        }
+        match self.phase {
+            NodePhase::Claiming => self.greeting_asks(now),
+            NodePhase::Open | NodePhase::Draining => {
+                self.upward(now);
+                if self.serves() {
+                    self.downward(now);
+                }
+            }
+            NodePhase::Finishing => {
+                self.upward(now);
+                let idle = self.link.as_ref().is_some_and(|link| link.settling.is_idle());
+                if idle && self.phase == NodePhase::Finishing {
+                    self.finished(now);
+                }
+            }
+            NodePhase::Fresh | NodePhase::Ended => {}
+        }
+        self.runs();
+        if self.phase != NodePhase::Ended {
+            self.watch(now);
+        }
+    }
+
+    /// Sets what hangs on the transport and on silence.
+    fn watch(&mut self, now: Instant) {
+        let reads = !self.flow.is_full() && self.timers.at(NodeTimer::Pace).is_none();
+        if reads != self.reading && self.phase != NodePhase::Finishing {
+            self.reading = reads;
+            self.vital.read(reads, now);
+            self.order(NodeAction::Reading(reads));
+        }
+        let open = self.serves();
+        let written = self.flow.written();
+        for (timer, due) in [
+            (NodeTimer::Ping, self.vital.ping_due().filter(|_| open)),
+            (NodeTimer::Verdict, self.vital.verdict_due(written).filter(|_| open)),
+            (NodeTimer::Stuck, self.flow.stuck_due()),
+        ] {
+            match due {
+                Some(due) => self.timers.set(timer, due),
+                None => self.timers.stop(timer),
+            }
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        // What has come in since they were set moves these.
+        self.watch(now);
+        while let Some((timer, due)) = self.timers.expire(now) {
+            match timer {
+                NodeTimer::Hello => self.close(4001, "HELLO-12", true),
+                NodeTimer::Claim => self.close(4004, "HELLO-16", true),
+                NodeTimer::Welcome => self.close(4004, "the engine does not answer", true),
+                NodeTimer::Behind => self.close(4004, "EPOCH-6", true),
+                NodeTimer::Lag => {
+                    if let Some(link) = self.link.as_mut() {
+                        link.feed.wake();
+                    }
+                }
+                NodeTimer::Ping => self.ping(now),
+                NodeTimer::Verdict => match self.vital.overdue(due, now) {
+                    Overdue::AskAgain => self.ping(now),
+                    Overdue::NextTurn => self.timers.set(NodeTimer::Verdict, now + Duration::from_micros(1)),
+                    Overdue::Dead => self.close(4003, "LIVE-4", false),
+                },
+                NodeTimer::Expires => self.close(4401, "AUTH-5", true),
+                NodeTimer::Leave => self.finish(NodeEvent::TimeUp, 4000, now),
+                NodeTimer::Finish => self.finished(now),
+                NodeTimer::Stuck => {
+                    if self.flow.is_stuck(now) {
+                        self.close(4007, "CODE-4007", false);
+                    }
+                }
+                NodeTimer::Pace => {}
+            }
+        }
+        while let Some((id, question)) = self.asks.expire(now) {
+            self.unanswered(id, question, now);
+        }
+        while let Some(slot) = self.calls.expire(now) {
+            match slot {
+                Slot::Greet => self.greeting_unanswered(),
+                _ => self.reading_unanswered(slot),
+            }
+        }
+        if self.answer_due().is_some_and(|due| due <= now) {
+            self.close(4004, "ROOM-22", true);
+        }
+    }
+
+    fn ping(&mut self, now: Instant) {
+        let x = self.vital.ping(self.flow.written(), now);
+        self.write(NodeFrame::Ping { x });
+        self.watch(now);
+    }
+
+    /// A hook has not answered in time: as if it had failed.
+    fn unanswered(&mut self, id: AskId, question: Question<P>, now: Instant) {
+        match question {
+            Question::Identity => self.greeting_authenticated(Err(NotAuthenticated::Failed), now),
+            Question::Renewal => self.renewal_authenticated(Err(NotAuthenticated::Failed), now),
+            Question::Hello(places) => self.greeting_authorised(places, Err(HookFailed), now),
+            Question::Filter(rooms) => self.filter_authorised(rooms, Err(HookFailed), now),
+            Question::Join(room) => self.join_authorised(room, Err(HookFailed)),
+            Question::Page(page) => self.page_authorised(page, Err(HookFailed)),
+            Question::Message(draft) => self.message_examined(draft, Examined::Failed, now),
+            Question::Cast => self.cast_examined(id, Examined::Failed),
+        }
+    }
+}
+
+/// A reason that fits into a close frame. The text is cut, a `window=` at its end is not. [AWAY-6] [LIM-20]
+fn cut(reason: Cow<'static, str>) -> Cow<'static, str> {
+    if reason.len() <= REASON_BYTES_MAX {
+        return reason;
+    }
+    let window = crate::close::window_in(&reason).and_then(|_| reason.rfind("window="));
+    let (text, window) = reason.split_at(window.unwrap_or(reason.len()));
+    let space = if window.is_empty() { "" } else { " " };
+    let most = REASON_BYTES_MAX - window.len() - space.len();
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let text = text.get(..end).unwrap_or_default().trim_end();
+    format!("{text}{space}{window}").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// [AWAY-6] [LIM-20]
+    #[test]
+    fn a_long_reason_is_cut_at_a_character_and_keeps_its_window() {
+        assert_eq!(cut("deploy window=40000".into()), "deploy window=40000");
+        let long = format!("{} window=40000", "é".repeat(100));
+        let short = cut(long.into());
+        assert!(short.len() <= 123 && short.ends_with("é window=40000"), "{short}");
+        let short = cut("é".repeat(100).into());
+        assert_eq!(short.len(), 122);
     }
 }

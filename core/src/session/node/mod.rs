@@ -7,10 +7,27 @@
 //! **After every `handle_*`, drain `poll` until it returns `None`.**
 
 mod action;
+mod asks;
+mod calls;
+mod casts;
+mod downward;
+mod flow;
+mod frames;
+mod greeting;
+mod inbox;
 mod input;
+mod link;
 mod machine;
+mod names;
 mod origin;
+mod pace;
+mod pages;
 mod phase;
+mod rooms;
+mod timer;
+mod upward;
+mod vital;
+mod wrong;
 
 pub use action::{Asking, NodeAction, NodeFrame, Purpose, Request};
 pub use input::{
@@ -20,6 +37,9 @@ pub use input::{
 pub use machine::Node;
 pub use origin::{Origin, OriginAction, OriginConfig, RunId};
 pub use phase::{NodeEvent, NodePhase, NodeStep};
+
+#[cfg(feature = "mutants")]
+pub(crate) use wrong::forget;
 
 /// A frame of more octets than this is announced by `more`. [LIVE-13]
 pub const ANNOUNCED_ABOVE: u64 = 16_384;
