@@ -88,6 +88,7 @@ std::thread_local! {
 #[cfg(feature = "mutants")]
 pub fn switch(mutant: Option<Mutant>) {
     crate::session::node::forget();
+    crate::engine::forget();
     ON.set(mutant);
 }
 

@@ -14,6 +14,9 @@ mod reading;
 mod records;
 mod wrong;
 
+#[cfg(feature = "mutants")]
+pub(crate) use wrong::forget;
+
 pub use answers::{
     Appended, Claimed, Cursor, Direction, Failure, Interval, Limit, Message, Payload, Post, Read,
     RefusalAnswer, Refused, Span, Tailed,

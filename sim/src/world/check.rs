@@ -118,7 +118,7 @@ pub(super) struct Facts {
     /// Per client and priority the last message that was stored.
     order: BTreeMap<(u8, u8), u32>,
     durable: bool,
-    /// An identity has changed or a record may have gone: what is unknown may still be stored.
+    /// Handlers that were started.
     pub(super) handlers: u64,
 }
 
@@ -184,7 +184,7 @@ impl Facts {
     pub(super) fn unbacked(&mut self, id: u32) -> Checked {
         let epoch = self.epoch();
         let sent = &mut self.sent[id as usize];
-        if sent.told != Some(Told::Stored) || sent.told_epoch == epoch {
+        if self.durable || sent.told != Some(Told::Stored) || sent.told_epoch == epoch {
             return broken!("needless doubt", "message {id} is reported as no longer backed");
         }
         sent.unbacked = true;
@@ -403,11 +403,6 @@ impl Facts {
     /// How many messages were submitted.
     pub(super) fn messages(&self) -> usize {
         self.sent.len()
-    }
-
-    /// Whether a durable log has been kept: a receipt of it is never taken back.
-    pub(super) fn durable(&self) -> bool {
-        self.durable
     }
 }
 

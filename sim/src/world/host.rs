@@ -47,8 +47,6 @@ pub(super) struct Host {
     pub(super) armed: Instant,
     pub(super) late: (Duration, Instant),
     pub(super) asleep_until: Instant,
-    /// What has come while it slept.
-    pub(super) unread: u32,
     pub(super) unreachable_until: Instant,
     /// Its link is so slow until then.
     pub(super) slow: Option<(u32, Instant)>,
@@ -92,7 +90,6 @@ impl Host {
             armed: NEVER,
             late: (Duration::ZERO, Instant::default()),
             asleep_until: Instant::default(),
-            unread: 0,
             unreachable_until: Instant::default(),
             slow: None,
             token: 0,

@@ -76,18 +76,6 @@ impl<T> Lane<T> {
         let len = self.frames.len() as u64;
         self.frames.remove(pick.checked_rem(len)? as usize)
     }
-
-    pub(super) fn len(&self) -> usize {
-        self.frames.len()
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.frames.iter()
-    }
-
-    pub(super) fn push_hostile(&mut self, frame: T) {
-        self.frames.push_back(frame);
-    }
 }
 
 /// One connection between a client and a node.

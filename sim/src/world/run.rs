@@ -51,7 +51,6 @@ pub(super) enum Event {
     Answer(usize),
     LateCall(usize),
     Unstall(u8),
-    Up(u8),
     Gone(u8, u32),
     Drained(usize),
 }
@@ -329,7 +328,6 @@ impl World {
                 Ok(())
             }
             Event::Unstall(process) => self.unstall(process, now),
-            Event::Up(_) => Ok(()),
             Event::Gone(process, life) => {
                 if self.processes[usize::from(process)].life == life {
                     self.crash(process, Duration::from_millis(300), now)?;

@@ -68,7 +68,6 @@ pub(super) enum Hook {
 pub(super) struct Served {
     pub(super) node: Node<Note>,
     pub(super) process: u8,
-    pub(super) life: u32,
     pub(super) armed: Instant,
     pub(super) reading: bool,
     /// Frames that have arrived and are not read.
@@ -133,7 +132,10 @@ impl World {
             ..NodeConfig::default()
         };
         let mut node = Node::new(config, now);
-        let Process { life, draining, .. } = &self.processes[usize::from(process)];
+        if self.plan.window < 8192 {
+            node.handle_window(self.plan.window, now);
+        }
+        let Process { draining, .. } = &self.processes[usize::from(process)];
         if let Some((drain, until)) = draining {
             let mut drain = drain.clone();
             drain.leave_in = until.since(now);
@@ -142,7 +144,6 @@ impl World {
         self.links[link].served = Some(Served {
             node,
             process,
-            life: *life,
             armed: super::run::NEVER,
             reading: true,
             unread: 0,
