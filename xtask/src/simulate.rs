@@ -11,7 +11,16 @@ const LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 /// Builds it, with the known bugs only if they are asked for, and lets it print. `Ok(false)`: a promise was broken.
 pub(crate) fn run(args: &[String]) -> Result<bool> {
     let mut command = proc::cargo();
-    command.args(["run", "--quiet", "--release", "--package", "everwire-sim", "--bin", "simulate"]);
+    command.args([
+        "run",
+        "--quiet",
+        "--profile",
+        "simulation",
+        "--package",
+        "everwire-sim",
+        "--bin",
+        "simulate",
+    ]);
     if args.iter().any(|arg| arg == "--mutants") {
         command.args(["--features", "mutants"]);
     }

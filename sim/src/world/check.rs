@@ -58,15 +58,19 @@ pub(super) enum Reply {
     InDoubt,
 }
 
+/// Priority and key: among messages of one rank what came first goes first. The newest of a key takes the place of the
+/// one that waits, so between keys there is no order.
+pub(super) type Rank = (u8, Option<u32>);
+
 #[derive(Debug)]
 struct Sent {
     client: u8,
     place: Place,
-    priority: u8,
+    rank: Rank,
     request: bool,
     told: Option<Told>,
-    /// The log in which it was said to be stored.
-    told_epoch: u32,
+    /// The log in which it was stored.
+    stored_epoch: u32,
     unbacked: bool,
     stored: u8,
     runs: u8,
@@ -115,8 +119,8 @@ pub(super) struct Facts {
     epochs: Vec<BTreeMap<u64, usize>>,
     by_place: BTreeMap<Place, Vec<usize>>,
     readers: Vec<Reader>,
-    /// Per client and priority the last message that was stored.
-    order: BTreeMap<(u8, u8), u32>,
+    /// Per client and rank the last message that was stored.
+    order: BTreeMap<(u8, Rank), u32>,
     durable: bool,
     /// Handlers that were started.
     pub(super) handlers: u64,
@@ -139,14 +143,14 @@ impl Facts {
     // ---- upwards ----
 
     /// The application has handed over a message; answers its name.
-    pub(super) fn submitted(&mut self, client: u8, place: Place, priority: u8, request: bool) -> u32 {
+    pub(super) fn submitted(&mut self, client: u8, place: Place, rank: Rank, request: bool) -> u32 {
         self.sent.push(Sent {
             client,
             place,
-            priority,
+            rank,
             request,
             told: None,
-            told_epoch: 0,
+            stored_epoch: 0,
             unbacked: false,
             stored: 0,
             runs: 0,
@@ -164,13 +168,11 @@ impl Facts {
 
     /// The sender is told.
     pub(super) fn exited(&mut self, id: u32, told: Told) -> Checked {
-        let epoch = self.epoch();
         let sent = &mut self.sent[id as usize];
         if let Some(before) = sent.told {
             return broken!("settled twice", "message {id} left as {before:?} and again as {told:?}");
         }
         sent.told = Some(told);
-        sent.told_epoch = epoch;
         match told {
             Told::Stored if sent.stored == 0 => broken!("false receipt", "message {id} is in no log"),
             Told::Refused | Told::NeverWritten if sent.stored > 0 => {
@@ -184,7 +186,7 @@ impl Facts {
     pub(super) fn unbacked(&mut self, id: u32) -> Checked {
         let epoch = self.epoch();
         let sent = &mut self.sent[id as usize];
-        if self.durable || sent.told != Some(Told::Stored) || sent.told_epoch == epoch {
+        if self.durable || sent.told != Some(Told::Stored) || sent.stored_epoch == epoch {
             return broken!("needless doubt", "message {id} is reported as no longer backed");
         }
         sent.unbacked = true;
@@ -201,7 +203,7 @@ impl Facts {
         let kept = |sent: &&Sent| {
             sent.client == client
                 && sent.told == Some(Told::Stored)
-                && sent.told_epoch < epoch
+                && sent.stored_epoch < epoch
                 && !sent.unbacked
         };
         match self.sent.iter().position(|sent| kept(&sent)) {
@@ -219,6 +221,7 @@ impl Facts {
         self.by_place.entry(place).or_default().push(at);
         let sent = &mut self.sent[id as usize];
         sent.stored += 1;
+        sent.stored_epoch = epoch;
         if sent.stored > 1 {
             return broken!("stored twice", "message {id} is in the log again, as {s}");
         }
@@ -229,7 +232,7 @@ impl Facts {
             return broken!("misplaced", "message {id} for {:?} is stored in {place:?}", sent.place);
         }
         // What is refused leaves no trace here, and what is dropped leaves a hole: the rest keeps its order.
-        let last = self.order.insert((sent.client, sent.priority), id);
+        let last = self.order.insert((sent.client, sent.rank), id);
         match last {
             Some(last) if last > id => {
                 broken!("out of order", "message {id} is stored behind {last} of the same sender")
@@ -375,14 +378,14 @@ impl Facts {
         {
             for (place, stays) in &reader.stays {
                 for stay in stays {
-                    self.delivered(client, *place, reader, stay)?;
+                    self.delivered(client, *place, reader, stay, stays.len())?;
                 }
             }
         }
         Ok(())
     }
 
-    fn delivered(&self, client: usize, place: Place, reader: &Reader, stay: &Stay) -> Checked {
+    fn delivered(&self, client: usize, place: Place, reader: &Reader, stay: &Stay, stays: usize) -> Checked {
         // What was on its way when it left may be cut off.
         if stay.ended.is_some() {
             return Ok(());
@@ -395,7 +398,8 @@ impl Facts {
             if !got && (begun || stay.owed.is_some_and(|owed| *index >= owed)) {
                 return broken!("lost", "client {client} never got {epoch}/{s} of {place:?} (message {id})");
             }
-            begun |= got;
+            // To one who has left and come back, stragglers of the earlier stay may come first.
+            begun |= got && stays == 1;
         }
         Ok(())
     }

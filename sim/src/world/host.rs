@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use everwire_core::engine::{LogEpoch, Producer, Subject};
 use everwire_core::session::Secret;
-use everwire_core::session::client::{Action, Body, Cast, Client, Config, Outbound, PageAsk, PageId, Record};
+use everwire_core::session::client::{
+    Action, Body, Cast, Client, Config, Outbound, PageAsk, PageId, Phase, Record, Why,
+};
 use everwire_core::session::down::{Delivery, Element};
 use everwire_core::session::up::{Dropped, Exit, Outgoing};
 use everwire_core::{Closed, Duration, Instant, OutboxConfig, Overflow, Ticket, frame::Form};
@@ -62,7 +64,6 @@ pub(super) struct Host {
     pub(super) suspended: bool,
     restores: u32,
     pub(super) dials: u32,
-    pub(super) ends: u32,
 }
 
 /// What the host holds of a connection.
@@ -92,7 +93,7 @@ impl Host {
             asleep_until: Instant::default(),
             unreachable_until: Instant::default(),
             slow: None,
-            token: 0,
+            token: 1,
             pages: BTreeSet::new(),
             next_page: 0,
             draws: 0,
@@ -103,7 +104,6 @@ impl Host {
             suspended: false,
             restores: 0,
             dials: 0,
-            ends: 0,
         }
     }
 
@@ -168,9 +168,9 @@ impl World {
         if self.hosts[at].closed {
             return Ok(());
         }
+        self.tell_buffered(client, now);
         match act {
             Act::Send { to, count, octets, binary, style } => {
-                self.tell_buffered(client, now);
                 for _ in 0..count {
                     self.hand_over(client, to, octets, binary, style, None, now)?;
                 }
@@ -259,7 +259,7 @@ impl World {
     ) -> Checked {
         let at = usize::from(client);
         let to = if style.request { Place::Server } else { to };
-        let id = self.facts.submitted(client, to, style.priority, style.request);
+        let id = self.facts.submitted(client, to, (style.priority, style.key), style.request);
         let form = if binary { Form::Binary } else { Form::Text };
         let outgoing = Outgoing {
             priority: style.priority,
@@ -420,6 +420,9 @@ impl World {
         host.client = restored;
         if self.hosts[at].suspended {
             self.hosts[at].client.handle_suspend(now);
+        } else if self.hosts[at].client.phase() == Phase::Suspended {
+            // It died in the very turn in which the page came back.
+            self.hosts[at].client.handle_resume(now);
         }
         if self.hosts[at].offline {
             self.hosts[at].client.handle_offline(now);
@@ -439,7 +442,9 @@ impl World {
 
     fn carry_out_client(&mut self, client: u8, action: Action, first: u64, now: Instant) -> Checked {
         let at = usize::from(client);
-        self.note(now, || format!("client {client}: {}", brief(&action)));
+        if !matches!(action, Action::Keep(_) | Action::Write { .. }) {
+            self.note(now, || format!("client {client}: {}", brief(&action)));
+        }
         match action {
             Action::Dial { link, .. } => self.dial(client, link, now),
             Action::Write { link, frame } => {
@@ -458,6 +463,9 @@ impl World {
                 self.hosts[at].buffered = 0;
                 if let Some(index) = socket.link {
                     self.links[index].client_open = false;
+                    if close.is_some_and(|close| close.code != 1000) && self.is_healthy(index) {
+                        self.peace_broken += 1;
+                    }
                     let packet = match close {
                         Some(close) => {
                             if close.code == 4002 && !self.links[index].hostile && !self.links[index].eaten {
@@ -571,9 +579,8 @@ impl World {
                 self.counts.told("cast");
                 Ok(())
             }
-            Action::Ended { retry, .. } => {
-                self.hosts[at].ends += 1;
-                if retry.is_none() {
+            Action::Ended { retry, why, .. } => {
+                if retry.is_none() && why != Why::Suspended {
                     self.hosts[at].finished = true;
                     self.facts.closed(client);
                     if !self.hosts[at].closed && !self.may_finish(client) {
@@ -737,7 +744,8 @@ impl World {
         if let Some(arrives) = self.links[link].net.send_up(packet, octets, now) {
             self.schedule(arrives, Event::ArriveUp(link));
         }
-        self.tell_buffered(client, now);
+        // The machine has counted it; what the socket still holds it hears before its next input.
+        self.hosts[at].buffered = u64::MAX;
     }
 
     /// What the socket still holds, where the link is slow enough to matter.
@@ -770,6 +778,7 @@ impl World {
             Packet::Frame { head, shape, body } => self.client_reads(client, number, &head, shape, body, now),
             Packet::Close { code, reason } => {
                 if current {
+                    self.peace_broken += u32::from(code >= 4001 && self.is_healthy(link));
                     self.hosts[at].socket = None;
                     self.hosts[at].buffered = 0;
                 }

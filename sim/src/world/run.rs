@@ -9,7 +9,7 @@ use everwire_core::session::down::Delivery;
 use everwire_core::session::node::{Drain, NodePhase, RunId};
 use everwire_core::{Closed, Duration, Instant};
 
-use super::check::{Checked, Facts, Violation, broken, secs};
+use super::check::{Checked, Facts, Place, Violation, broken, secs};
 use super::counts::Counts;
 use super::host::{Host, Socket};
 use super::hostile;
@@ -101,6 +101,8 @@ pub(super) struct World {
     pub(super) draining_clients: u8,
     /// Frames that no right peer writes, per client: three of them may end a wire.
     pub(super) outrages: Vec<u32>,
+    /// Links that were well and have been ended as if they were not.
+    pub(super) peace_broken: u32,
     rested: Option<(Instant, u32)>,
     lines: Option<Vec<String>>,
 }
@@ -142,6 +144,7 @@ impl World {
             casting: None,
             draining_clients: 0,
             outrages: vec![0; usize::from(clients)],
+            peace_broken: 0,
             rested: None,
             lines: traced.then(Vec::new),
             plan,
@@ -167,6 +170,7 @@ impl World {
         }
         self.schedule(self.plan.healed, Event::Heal);
         for client in 0..self.plan.clients {
+            self.facts.wished(client, Place::User(client));
             self.hosts[usize::from(client)].client.handle_connect(BEGIN);
             self.drain_client(client, BEGIN)?;
         }
@@ -457,7 +461,12 @@ impl World {
             }
             (Fault::LateTimers(late, span), _) => self.hosts[at].late = (late, now + span),
             (Fault::Trap(after), _) => self.hosts[at].trap = Some(after),
-            (Fault::Expire, _) => self.tokens[at] += 1,
+            // Two different tokens refused in a row end a wire, and rightly.
+            (Fault::Expire, _) => {
+                let known =
+                    self.hosts[at].token == self.tokens[at] && self.hosts[at].client.phase().is_open();
+                self.tokens[at] += u32::from(known);
+            }
             (Fault::HostileUp(pick), Some(link)) => {
                 let frame = hostile::up(pick, salt);
                 self.links[link].hostile = true;
@@ -474,9 +483,7 @@ impl World {
             }
             (Fault::Deny(room, span), _) => {
                 self.denied.push((client, room, now + span));
-                if let (Some(link), Some(subject)) =
-                    (link, self.names.subject(super::check::Place::Room(room)))
-                {
+                if let (Some(link), Some(subject)) = (link, self.names.subject(Place::Room(room))) {
                     if let Some(served) = &mut self.links[link].served {
                         served.node.handle_revoked(&subject, now);
                         self.drain_node(link, now)?;
@@ -571,6 +578,13 @@ impl World {
         }
     }
 
+    /// Whether nothing is wrong with a link.
+    pub(super) fn is_healthy(&self, link: usize) -> bool {
+        let conn = &self.links[link];
+        let draining = self.processes[usize::from(conn.net.node)].draining.is_some();
+        !(conn.net.silent || conn.net.cut || conn.hostile || conn.eaten || draining) && conn.served.is_some()
+    }
+
     // ---- the end ----
 
     /// Nothing goes wrong any more; what is broken stays broken until somebody notices.
@@ -604,7 +618,7 @@ impl World {
             self.hosts[usize::from(client)].check_bounds(client, self.plan.outbox_max)?;
         }
         let quiet = self.hosts.iter().all(Host::is_quiet) && self.facts.finish(now).is_ok();
-        let ends: u32 = self.hosts.iter().map(|host| host.ends).sum();
+        let ends = self.peace_broken;
         match self.rested {
             Some((since, before)) if quiet => {
                 if ends > before {

@@ -167,7 +167,8 @@ impl Client {
     }
 
     /// Takes the place of an instance that has died, as one that has lost its link. Pages are not on the record: the
-    /// host fails those that it waits for. [KEEP-1]
+    /// host fails those that it waits for. What the page is like (hidden, offline, put away or back) is the host's to say
+    /// again, where the record says otherwise. [KEEP-1]
     ///
     /// # Errors
     /// The record contradicts itself: nothing can be promised from it.
