@@ -254,7 +254,7 @@ impl Client {
             return;
         }
         let due = held.unwrap_or_else(|| now + self.random.within(Duration::from_secs(1)));
-        self.step(Event::Ended);
+        self.step(Event::Defer);
         self.wait_until(due);
         self.tell();
         self.tell_of_dial(Why::Visible, 0, due, now);

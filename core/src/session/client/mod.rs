@@ -197,6 +197,9 @@ impl Client {
             Stage::Suspended => self.phase = Phase::Suspended,
             Stage::Closed => {
                 self.phase = Phase::Closed;
+                if link > 0 {
+                    self.order(Action::Leave { link, close: Some(Close { code: 1000, reason: "" }) });
+                }
                 self.let_everything_go();
             }
             Stage::Waiting(due) => {

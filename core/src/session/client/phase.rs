@@ -51,6 +51,8 @@ pub enum Event {
     Suspend,
     /// The page is back.
     Resume,
+    /// The page is back, and the next dial may not be yet. [AWAY-12]
+    Defer,
     /// The wire must not go on.
     Finish,
     /// The application has closed and everything has left.
@@ -116,6 +118,7 @@ impl Phase {
                 E::Suspend,
             ) => To(P::Suspended),
             (P::Suspended, E::Resume) => To(P::Asking),
+            (P::Suspended, E::Defer) => To(P::Waiting),
             // A link that has opened is left with a word; anything younger is abandoned.
             (P::Greeting | P::Open | P::Leaving, E::Shut) => To(P::Closing),
             (P::Idle | P::Asking | P::Dialling | P::Waiting | P::Suspended, E::Shut) => To(P::Closed),
@@ -172,6 +175,18 @@ impl Phase {
                 | P::Suspended
                 | P::Closed,
                 E::HandshakeOver,
+            )
+            | (
+                P::Idle
+                | P::Asking
+                | P::Dialling
+                | P::Greeting
+                | P::Open
+                | P::Leaving
+                | P::Waiting
+                | P::Closing
+                | P::Closed,
+                E::Defer,
             ) => Never,
         }
     }
@@ -197,7 +212,7 @@ impl Phase {
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Connect,
         Self::Dialled,
         Self::LinkOpened,
@@ -207,6 +222,7 @@ impl Event {
         Self::Due,
         Self::Suspend,
         Self::Resume,
+        Self::Defer,
         Self::Finish,
         Self::Shut,
         Self::HandshakeOver,

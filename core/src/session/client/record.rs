@@ -201,6 +201,9 @@ impl Record {
 
     /// The application has closed the wire, and gives it until then.
     pub fn closing(&mut self, until: Instant) {
+        if self.is_closed() {
+            return;
+        }
         self.closing = Some(self.closing.map_or(until, |earlier| earlier.min(until)));
     }
 

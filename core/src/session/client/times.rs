@@ -17,7 +17,7 @@ pub(super) const RENEW_AFTER: Duration = Duration::from_secs(30);
 impl Client {
     /// When [`Self::handle_timeout`] is wanted.
     pub fn next_deadline(&self) -> Option<Instant> {
-        if self.phase == Phase::Suspended {
+        if matches!(self.phase, Phase::Suspended | Phase::Closed) {
             return None;
         }
         let open = self.phase.is_open() && !self.link.muted;

@@ -549,6 +549,7 @@ impl Sending {
     /// The wire closes for good: everything leaves. [CLOSE-5] [SEND-7]
     pub fn close(&mut self) -> Vec<Exited> {
         self.link = None;
+        self.alone_until = None;
         let mut left = self.drain_numbered(Dropped::InDoubt);
         while let Some(message) = self.waiting.pop_front() {
             left.push(unwritten(message, Unwritten::Closed));
