@@ -80,6 +80,10 @@ impl<P> Asks<P> {
         self.open.remove(&id).map(|(_, question)| question)
     }
 
+    pub(super) fn keep(&mut self, fits: impl Fn(&Question<P>) -> bool) {
+        self.open.retain(|_, (_, question)| fits(question));
+    }
+
     pub(super) fn clear(&mut self) {
         self.open.clear();
     }

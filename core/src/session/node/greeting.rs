@@ -8,6 +8,7 @@ use super::link::Link;
 use super::machine::Node;
 use super::names::{Room, room_bytes};
 use super::phase::NodeEvent;
+use super::rooms::answers_code;
 use super::timer::NodeTimer;
 use super::wrong;
 use crate::engine::{
@@ -186,7 +187,7 @@ impl<P: Content> Node<P> {
             // A hook that says less than it was asked has failed.
             let Some(answer) = answers.next() else { return self.close(4004, "HELLO-15", true) };
             if let Some(slot) = greeting.standings.get_mut(place) {
-                *slot = Some(answer);
+                *slot = Some(sane(answer));
             }
         }
         self.claim(now);
@@ -357,6 +358,16 @@ impl<P: Content> Node<P> {
         if greeting.stage == Stage::Claim {
             self.close(4004, "HELLO-18", true);
         }
+    }
+}
+
+/// What a hook says, as far as it can be said to a client.
+fn sane(standing: Standing) -> Standing {
+    match standing {
+        Standing::Allowed { from_holds, since } => {
+            Standing::Allowed { from_holds, since: since.min(NUMBER_MAX - 1) }
+        }
+        Standing::Denied(code) => denied(answers_code(&code)),
     }
 }
 

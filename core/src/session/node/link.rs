@@ -10,6 +10,7 @@ use super::input::{NodeConfig, Persona};
 use super::pages::Pages;
 use super::wrong;
 use crate::engine::{Fence, LogEpoch, Producer, Subject};
+use crate::frame::NUMBER_MAX;
 use crate::session::down::{Content, Feed, Look, Opened, Place};
 use crate::session::up::{Producing, Settling, WINDOW_MESSAGES_MAX};
 use crate::session::{Limits, Welcome};
@@ -109,7 +110,7 @@ impl<P: Content> Link<P> {
             heartbeat: millis(config.heartbeat()),
             window: millis(config.window()),
             limits: Limits { message: won.limit, rooms: u16::try_from(config.rooms_max()).unwrap_or(1) },
-            expires: expires_at.map(|at| millis(at.since(now))),
+            expires: expires_at.map(|at| millis(at.since(now)).min(NUMBER_MAX)),
             time: 0,
             features: features.cloned().collect(),
         };

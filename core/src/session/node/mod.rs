@@ -25,6 +25,7 @@ mod pages;
 mod phase;
 mod rooms;
 mod timer;
+mod turn;
 mod upward;
 mod vital;
 mod wrong;

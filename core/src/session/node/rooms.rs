@@ -7,7 +7,7 @@ use super::link::Renewing;
 use super::machine::Node;
 use super::names;
 use crate::engine::Subject;
-use crate::frame::Room;
+use crate::frame::{NUMBER_MAX, Room};
 use crate::session::down::{Content, Standing, Verdict};
 use crate::session::{Secret, is_token};
 use crate::time::{Duration, Instant};
@@ -57,7 +57,7 @@ impl<P: Content> Node<P> {
         let Some(link) = self.link.as_mut() else { return };
         match answer.ok().and_then(|mut answers| answers.pop()) {
             // From where on is the engine's to say, after this. [ROOM-4]
-            Some(Standing::Allowed { since, .. }) => link.joining.push((room, since)),
+            Some(Standing::Allowed { since, .. }) => link.joining.push((room, since.min(NUMBER_MAX))),
             Some(Standing::Denied(code)) => {
                 link.feed.handle_verdict(&room, Verdict::Denied(answers_code(&code).into()));
             }
@@ -191,7 +191,7 @@ impl<P: Content> Node<P> {
         let Some(link) = self.link.as_mut() else { return };
         link.expires_at = expires.map(|expires| now + expires);
         self.watch_expiry();
-        let expires = expires.map(|expires| expires.as_micros() / 1000);
+        let expires = expires.map(|expires| (expires.as_micros() / 1000).min(NUMBER_MAX));
         self.write(NodeFrame::Auth { expires, renewed });
     }
 }
@@ -201,7 +201,7 @@ fn spelled(code: &str) -> &str {
     if crate::frame::Code::new(code.as_bytes()).is_ok() { code } else { "forbidden" }
 }
 
-/// An answer to a `join` has any other code than that of a revocation. [ROOM-20]
-fn answers_code(code: &str) -> &str {
+/// An answer to a `join` or in a `welcome` has any other code than that of a revocation. [ROOM-20]
+pub(super) fn answers_code(code: &str) -> &str {
     if code == "revoked" { "forbidden" } else { spelled(code) }
 }

@@ -89,6 +89,8 @@ impl<P: Content> Node<P> {
 
     /// Engine calls, requests and `ack`s that are due.
     pub(super) fn upward(&mut self, now: Instant) {
+        // What is stored takes its slot before another call is made.
+        self.runs();
         let Some(link) = self.link.as_mut() else { return };
         let running = link.running.len() + link.elsewhere;
         link.settling.set_slots(REQUESTS_MAX.saturating_sub(running));
@@ -96,7 +98,6 @@ impl<P: Content> Node<P> {
             let id = self.calls.issue(Slot::Settle, now);
             self.order(NodeAction::Call { id, call });
         }
-        self.runs();
         let Some(link) = self.link.as_mut() else { return };
         // While a request waits for its turn, so does the client. [REQ-16] [SEND-24]
         link.settling.set_window(if link.settling.is_blocked() { 0 } else { link.window });

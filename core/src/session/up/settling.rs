@@ -304,10 +304,9 @@ impl<P: Payload> Settling<P> {
     }
 
     fn next_call(&mut self, now: Instant) -> Option<Call<P>> {
+        self.full.take_if(|(at, _)| now.since(*at) >= RETRY_DELAY);
         let frees = self.kept.first().is_some_and(|first| *first < self.fence.oldest);
-        let full =
-            self.full.is_some_and(|(at, oldest)| now.since(at) < RETRY_DELAY && oldest >= self.fence.oldest);
-        if full {
+        if self.full.is_some_and(|(_, oldest)| oldest >= self.fence.oldest) {
             return None;
         }
         let n = self.verdicts.mark + 1;
@@ -526,12 +525,12 @@ impl<P: Payload> Settling<P> {
             return None;
         }
         let ack = self.verdicts.since.map(|since| since + ACK_DELAY);
-        let full = self.full.map(|(at, _)| at + RETRY_DELAY);
-        let call = self.issued.as_ref().map_or(self.called_at + REFRESH_DELAY, |issued| {
+        let idle = self.full.map_or(self.called_at + REFRESH_DELAY, |(at, _)| at + RETRY_DELAY);
+        let call = self.issued.as_ref().map_or(idle, |issued| {
             let (again, over) = (issued.failed_at + RETRY_DELAY, issued.since + UNANSWERED_MAX);
             if issued.awaited { over } else { again.min(over) }
         });
-        [ack, full, Some(call)].into_iter().flatten().min()
+        [ack, Some(call)].into_iter().flatten().min()
     }
 
     /// Carries out every due call on an engine that answers at once.
