@@ -90,14 +90,16 @@ fn a_record_with_mark_0_can_be_bound_anew_while_nothing_was_written() {
     assert_eq!(bench.claim(1, 3, 1, 1), Claimed::Unknown, "it is bob's now");
 }
 
-/// [ENG-9] [ENG-10] A claim that is fenced binds nothing.
+/// [ENG-9] [ENG-10] [ENG-11] A claim that is fenced or unknown binds nothing.
 #[test]
 fn a_late_claim_of_another_identity_does_not_take_the_record() {
     let mut bench = Bench::new();
     bench.claimed(1, 5, 1, 0);
     assert_eq!(bench.claim_as(Identity::named("bob"), 1, 5, 1, 0), Claimed::Fenced);
-    bench.append(1, 5, 1, 1, &posts("room", 1..=1));
-    assert_eq!(bench.claimed(1, 6, 1, 1), (1, vec![]), "still ann's");
+    assert_eq!(bench.claim_as(Identity::named("bob"), 1, 6, 2, 0), Claimed::Unknown, "nor one out of range");
+    assert_eq!(bench.claimed(1, 7, 1, 1), (0, vec![]), "still ann's");
+    bench.append(1, 7, 1, 1, &posts("room", 1..=1));
+    assert_eq!(bench.claimed(1, 8, 1, 1), (1, vec![]));
 }
 
 /// [ENG-10]

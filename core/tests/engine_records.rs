@@ -295,6 +295,9 @@ fn a_flood_of_refusals_pushes_out_itself() {
     let ann = named("ann");
     bench.claimed(1, 1, 1, 0);
     let most = REFUSALS_MAX as u64;
+    bench.claimed(6, 1, 1, 0);
+    bench.refuse(6, 1, 1, 1);
+    bench.append(6, 1, 2, 2, &[]);
     for id in 2..=4 {
         bench.claimed(id, 1, 1, 0);
         for n in 1..=40 {
@@ -307,18 +310,18 @@ fn a_flood_of_refusals_pushes_out_itself() {
     for n in 1..=most - 36 {
         assert_eq!(bench.refuse(5, 1, 1, n), RefusalAnswer::Refused { mark: n });
     }
-    let alive = |bench: &mut Bench| (1..=5).filter(|id| lives(bench, &ann, *id)).collect::<Vec<_>>();
-    assert_eq!(alive(&mut bench), [1, 2, 3, 4, 5], "300");
+    let alive = |bench: &mut Bench| (1..=6).filter(|id| lives(bench, &ann, *id)).collect::<Vec<_>>();
+    assert_eq!(alive(&mut bench), [1, 2, 3, 4, 5, 6], "300");
     bench.refuse(5, 1, 1, most - 35);
-    assert_eq!(alive(&mut bench), [1, 2, 4, 5], "3 was used least recently of those that hold some");
+    assert_eq!(alive(&mut bench), [1, 2, 4, 5, 6], "3 was used least recently of those that hold some");
     for n in most - 34..=most {
         assert_eq!(bench.refuse(5, 1, 1, n), RefusalAnswer::Refused { mark: n });
     }
-    assert_eq!(alive(&mut bench), [1, 2, 4, 5]);
+    assert_eq!(alive(&mut bench), [1, 2, 4, 5, 6]);
     for n in 41..=45 {
         bench.refuse(2, 1, 1, n);
     }
-    assert_eq!(alive(&mut bench), [1, 2, 4], "never the one being written");
+    assert_eq!(alive(&mut bench), [1, 2, 4, 6], "never the one being written");
     assert_eq!(bench.engine.memory_use().refusals, 45);
 }
 

@@ -15,7 +15,7 @@ pub const INBOX_OCTETS_MAX: u64 = 8 << 20;
 /// How long an answer is kept: as long as a request may wait for it. [REQ-5]
 pub const INBOX_AGE_MAX: Duration = Duration::from_secs(60 * 60);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inbox<P> {
     owner: Producer,
     answers: VecDeque<Entry<P>>,
@@ -26,7 +26,7 @@ struct Inbox<P> {
 }
 
 /// All inboxes. They are bounded together; of whom the producer was used least recently loses answers first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Inboxes<P> {
     octets_max: u64,
     octets: u64,

@@ -21,7 +21,7 @@ pub(super) struct LogBounds {
 }
 
 /// A message and when it was stored.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry<P> {
     pub(super) at: Instant,
     pub(super) message: Message<P>,
@@ -34,7 +34,7 @@ impl<P: Payload> Entry<P> {
 }
 
 /// The numbers of one subject.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lane {
     pub(super) numbers: VecDeque<u64>,
     trimmed: u64,
@@ -42,7 +42,7 @@ pub(super) struct Lane {
 
 /// Three kinds of messages in one order: those of rooms and identities, which leave oldest first; answers, which have
 /// bounds of their own, so that neither pushes out the other; and those that nobody can read, which are not kept.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Log<P> {
     bounds: LogBounds,
     head: u64,

@@ -86,7 +86,7 @@ pub struct MemoryUse {
 /// The engine in memory, and the one place of the core that holds payloads.
 ///
 /// Time is what its callers say; one that goes backwards, as the clocks of several nodes might, stands still instead.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Memory<P> {
     config: MemoryConfig,
     epoch: LogEpoch,

@@ -26,7 +26,7 @@ pub(super) struct RecordCaps {
     pub(super) refusals_max: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Record {
     identity: Identity,
     inbox: Subject,
@@ -74,14 +74,15 @@ type Queue = BTreeMap<u64, Producer>;
 ///
 /// A use changes no book: a record is moved when it has come to the front of a queue by a use that was not its last.
 /// So appending, which happens all the time, pays nothing for evicting, which hardly ever does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Records {
     caps: RecordCaps,
     all: BTreeMap<Producer, Record>,
     anonymous: Queue,
     named: Queue,
     of: BTreeMap<Identity, Queue>,
-    /// Those that have refusals: when there are too many of these, innocent records must not go for them.
+    /// Those that have refusals, or had some until their last use: when there are too many, innocent records must not go
+    /// for them.
     refusing: Queue,
     refusals: usize,
     uses: u64,
@@ -218,11 +219,7 @@ impl Records {
         self.uses += 1;
         record.used = self.uses;
         record.used_at = now;
-        let freed = record.release(oldest.min(record.mark + 1));
-        self.refusals -= freed;
-        if freed > 0 && record.refusals.is_empty() {
-            self.refusing.remove(&record.listed);
-        }
+        self.refusals -= record.release(oldest.min(record.mark + 1));
         Some(record)
     }
 
@@ -251,8 +248,8 @@ impl Records {
         self.refusing.insert(listed, fence.producer);
         self.refusals += 1;
         while self.refusals > self.caps.refusals_max {
-            let others = |it: &Self| it.refusing.iter().find(|(_, it)| **it != fence.producer).map(copied);
-            let Some(goes) = self.least_recent(others) else { break };
+            // This one was used last, and cannot be too many by itself: it is another that goes.
+            let Some(goes) = self.least_recent(|it| first(&it.refusing)) else { break };
             self.remove(&goes);
         }
         RefusalAnswer::Refused { mark: n }
@@ -355,9 +352,5 @@ impl Records {
 }
 
 fn first(queue: &Queue) -> Option<(u64, Producer)> {
-    queue.first_key_value().map(copied)
-}
-
-fn copied((listed, producer): (&u64, &Producer)) -> (u64, Producer) {
-    (*listed, *producer)
+    queue.first_key_value().map(|(listed, producer)| (*listed, *producer))
 }
