@@ -110,8 +110,7 @@ impl Host {
     /// Whether everything that was handed over has been heard of, and nothing runs.
     pub(super) fn is_quiet(&self) -> bool {
         self.handed.values().all(|handed| handed.settled && (handed.replied || !handed.request))
-            && self.running.is_empty()
-            && self.come.is_empty()
+            && (self.finished || self.running.is_empty() && self.come.is_empty())
     }
 
     /// Whether its wire is in use, or has been closed.

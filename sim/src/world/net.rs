@@ -127,6 +127,11 @@ impl<Up, Down> Link<Up, Down> {
         self.rate = Some((rate, until));
     }
 
+    /// Whether it is slow, or what it has taken while it was is still on its way.
+    pub(super) fn is_slow(&self, now: Instant) -> bool {
+        self.rate(now).is_some() || self.up.free_at > now || self.down.free_at > now
+    }
+
     fn rate(&self, now: Instant) -> Option<u32> {
         self.rate.filter(|(_, until)| *until > now).map(|(rate, _)| rate)
     }

@@ -582,7 +582,10 @@ impl World {
     pub(super) fn is_healthy(&self, link: usize) -> bool {
         let conn = &self.links[link];
         let draining = self.processes[usize::from(conn.net.node)].draining.is_some();
-        !(conn.net.silent || conn.net.cut || conn.hostile || conn.eaten || draining) && conn.served.is_some()
+        // A link that is slower than anybody assumes costs a few before it is known.
+        let slow = conn.net.is_slow(self.now);
+        !(conn.net.silent || conn.net.cut || conn.hostile || conn.eaten || draining || slow)
+            && conn.served.is_some()
     }
 
     // ---- the end ----

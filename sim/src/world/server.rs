@@ -234,6 +234,7 @@ impl World {
                 Ok(())
             }
             NodeAction::Reading(reading) => {
+                self.note(now, || format!("link {link} is {}", if reading { "read" } else { "not read" }));
                 if let Some(served) = &mut self.links[link].served {
                     served.reading = reading;
                     if reading {
@@ -647,7 +648,8 @@ impl World {
         let Some(served) = &mut self.links[link].served else { return Ok(()) };
         let written = served.written.max(waiting);
         served.node.handle_transport(Transport { written, taken: written - waiting, waiting_other: 0 }, now);
-        self.links[link].told_transport = waiting > 0;
+        // Who has told once tells on.
+        self.links[link].told_transport = true;
         if waiting > 0 {
             let at =
                 self.links[link].net.down.drains_at().unwrap_or(now).max(now + Duration::from_millis(50));
