@@ -349,6 +349,13 @@ impl Host {
         self.started.clear();
     }
 
+    /// The pings that were written since.
+    pub fn take_pings(&mut self) -> Vec<u64> {
+        let pings = self.wire.iter().filter_map(|frame| frame.strip_prefix("ping ")?.parse().ok()).collect();
+        self.wire.clear();
+        pings
+    }
+
     /// What was written since it was last taken.
     pub fn take(&mut self) -> Vec<String> {
         self.done.clear();
