@@ -361,7 +361,8 @@ impl Sending {
         frame.write(&mut header);
         let link = self.link.as_mut()?;
         // The header line ends with the LF that stands before the body.
-        let octets = header.len() as u64 + body;
+        let brackets = if form == Form::Binary { "[]".len() as u64 } else { 0 };
+        let octets = header.len() as u64 + body - brackets;
         if octets > LONG_FRAME_BYTES && count > 0 {
             link.long_frames.push_back(link.written);
         }
