@@ -275,6 +275,9 @@ impl Host {
 
     /// How long until the next dial, of a client that waits.
     pub fn wait(&self) -> Duration {
+        if self.client.phase() == Phase::Asking {
+            return Duration::ZERO;
+        }
         assert_eq!(self.client.phase(), Phase::Waiting);
         self.until_deadline()
     }
