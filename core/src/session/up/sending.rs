@@ -426,7 +426,7 @@ impl Sending {
         let settled = self.numbered.iter().take_while(|numbered| numbered.n <= n);
         link.bytes -= settled.map(Numbered::bytes).sum::<u64>();
         link.acked = n;
-        link.credit = if mutant!(CreditIncrement) { link.credit + credit } else { credit };
+        link.credit = if mutant!(CreditIncrement) { link.credit.saturating_add(credit) } else { credit };
         while link.long_frames.front().is_some_and(|last| *last <= n) {
             link.long_frames.pop_front();
         }
