@@ -275,6 +275,9 @@ impl Host {
 
     /// How long until the next dial, of a client that waits.
     pub fn wait(&self) -> Duration {
+        if self.client.phase() == Phase::Asking {
+            return Duration::ZERO;
+        }
         assert_eq!(self.client.phase(), Phase::Waiting);
         self.until_deadline()
     }
@@ -347,6 +350,13 @@ impl Host {
         let seed = self.now.as_micros();
         self.client = Client::restore(self.config, seed, self.record.clone(), self.now).unwrap();
         self.started.clear();
+    }
+
+    /// The pings that were written since.
+    pub fn take_pings(&mut self) -> Vec<u64> {
+        let pings = self.wire.iter().filter_map(|frame| frame.strip_prefix("ping ")?.parse().ok()).collect();
+        self.wire.clear();
+        pings
     }
 
     /// What was written since it was last taken.

@@ -106,7 +106,7 @@ impl Client {
             return Err(counted(Broken { clause: "LIVE-14" }));
         }
         let Some(frame) = frame else { return Ok(()) };
-        if matches!(body, Body::Unreadable) {
+        if matches!(body, Body::Unreadable) && frame != FromServer::Welcome {
             return Err(counted(Broken { clause: "ERR-6" }));
         }
         self.carry_out(frame, shape, body, now).map_err(counted)

@@ -361,7 +361,8 @@ impl Sending {
         frame.write(&mut header);
         let link = self.link.as_mut()?;
         // The header line ends with the LF that stands before the body.
-        let octets = header.len() as u64 + body;
+        let brackets = if form == Form::Binary { "[]".len() as u64 } else { 0 };
+        let octets = header.len() as u64 + body - brackets;
         if octets > LONG_FRAME_BYTES && count > 0 {
             link.long_frames.push_back(link.written);
         }
@@ -425,7 +426,7 @@ impl Sending {
         let settled = self.numbered.iter().take_while(|numbered| numbered.n <= n);
         link.bytes -= settled.map(Numbered::bytes).sum::<u64>();
         link.acked = n;
-        link.credit = if mutant!(CreditIncrement) { link.credit + credit } else { credit };
+        link.credit = if mutant!(CreditIncrement) { link.credit.saturating_add(credit) } else { credit };
         while link.long_frames.front().is_some_and(|last| *last <= n) {
             link.long_frames.pop_front();
         }
