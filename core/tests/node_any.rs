@@ -11,7 +11,7 @@ use everwire_core::session::down::{Amount, Standing};
 use everwire_core::session::node::*;
 use everwire_core::session::{Hello, Welcome, Wished};
 use everwire_core::{Duration, Instant};
-use node_common::{Body, body, inbox, message, ms, persona, producer, read_as_a_client, request, secs};
+use node_common::{Body, body, message, ms, persona, producer, read_as_a_client, request, secs};
 use proptest::prelude::*;
 
 /// What one link has seen, as far as it binds the node.
@@ -183,7 +183,7 @@ impl World {
         let (link, written) = (self.link, self.written);
         let rooms = ROOMS.iter().take(usize::from(a % 6)).map(|room| Wished {
             room: (*room).into(),
-            from: self.position.filter(|_| a % 3 == 0),
+            from: self.position.filter(|_| a.is_multiple_of(3)),
             grant: None,
         });
         let hello = Hello {
@@ -199,7 +199,7 @@ impl World {
             rooms: rooms.collect(),
             pending: (1..=written.min(3)).collect(),
             held: Amount { messages: u64::from(a % 7), octets: 0 },
-            visible: a % 2 == 0,
+            visible: a.is_multiple_of(2),
             features: vec!["x".into()],
         };
         self.frame("hello", NodeBody::Hello(Box::new(hello)), Some(100));
@@ -214,10 +214,10 @@ impl World {
             _ => message(ROOMS[usize::from(b) % 5], at as u32),
         };
         let count = u64::from(a % 8);
-        let wrong = u64::from(b % 400 == 0);
+        let wrong = u64::from(b.is_multiple_of(400));
         let head =
             format!("send {} {} {}", self.next + wrong, count, 1 + self.seen.acked.min(u64::from(b / 64)));
-        let elements: Vec<_> = (0..count + u64::from(b % 401 == 0)).map(kinds).collect();
+        let elements: Vec<_> = (0..count + u64::from(b.is_multiple_of(401))).map(kinds).collect();
         self.frame(&head, NodeBody::Elements(elements), Some(200));
         if self.seen.opened && !self.seen.closed {
             self.next += count;
@@ -243,7 +243,7 @@ impl World {
                 let answer = answer.map(|name| Authenticated {
                     as_producer: persona(name, producer),
                     as_successor: successor.map(|successor| persona(name, successor)),
-                    expires: (b % 5 == 0).then(|| secs(20)),
+                    expires: (b.is_multiple_of(5)).then(|| secs(20)),
                 });
                 self.node.handle_authenticated(id, answer, self.now);
             }
@@ -256,9 +256,13 @@ impl World {
                     3 => Standing::Allowed { from_holds: true, since: u64::from(b) },
                     _ => Standing::Allowed { from_holds: true, since: 0 },
                 };
-                let many = rooms.len() + usize::from(b % 19 == 0) - usize::from(b % 123 == 0);
-                let answer =
-                    if b % 117 == 0 { Err(HookFailed) } else { Ok((0..many).map(standing).collect()) };
+                let many =
+                    rooms.len() + usize::from(b.is_multiple_of(19)) - usize::from(b.is_multiple_of(123));
+                let answer = if b.is_multiple_of(117) {
+                    Err(HookFailed)
+                } else {
+                    Ok((0..many).map(standing).collect())
+                };
                 self.node.handle_authorised(id, answer, self.now);
             }
             NodeAction::Examine { id, subject, payload, .. } => {
@@ -310,7 +314,7 @@ impl World {
             2 => Answer::Publish(Ok(())),
             3 => Answer::Read(Ok(Read::Behind { head: u64::from(b) })),
             4 => match &call {
-                Call::Append { .. } if a % 16 == 0 => Answer::Append(Ok(Appended::Gap { mark: 1 })),
+                Call::Append { .. } if a.is_multiple_of(16) => Answer::Append(Ok(Appended::Gap { mark: 1 })),
                 Call::Append { .. } => {
                     Answer::Append(Ok(Appended::Full { mark: self.seen.mark, numbers: vec![] }))
                 }
@@ -320,7 +324,7 @@ impl World {
         };
         self.note(&answer);
         self.node.handle_answer(id, answer.clone(), self.now);
-        if b % 5 == 0 {
+        if b.is_multiple_of(5) {
             self.drain();
             self.node.handle_answer(id, answer, self.now);
         }
@@ -335,8 +339,11 @@ impl World {
             }
             1 if !self.origin_calls.is_empty() => {
                 let (id, call) = self.origin_calls.remove(usize::from(a) % self.origin_calls.len());
-                let answer =
-                    if b % 3 == 0 { call.unanswered() } else { call.carry_out(&mut self.engine, self.now) };
+                let answer = if b.is_multiple_of(3) {
+                    call.unanswered()
+                } else {
+                    call.carry_out(&mut self.engine, self.now)
+                };
                 self.origin.handle_answer(id, answer, self.now);
             }
             _ => self.origin.handle_timeout(self.now),
@@ -417,7 +424,7 @@ impl World {
             }
             20 => self.frame("auth", NodeBody::Token("t".into()), Some(20)),
             21 => {
-                self.now = self.now + ms(u64::from(if b % 8 == 0 { a } else { a % 512 }));
+                self.now = self.now + ms(u64::from(if b.is_multiple_of(8) { a } else { a % 512 }));
                 self.node.handle_timeout(self.now);
                 self.drain();
                 let due = self.node.next_deadline();
@@ -429,7 +436,7 @@ impl World {
             22 => {
                 self.transport.written += u64::from(a) * 40;
                 self.transport.taken = self.transport.written.saturating_sub(u64::from(b) * u64::from(b % 2));
-                self.transport.waiting_other = if b % 4 == 0 { u64::from(a) * 40 } else { 0 };
+                self.transport.waiting_other = if b.is_multiple_of(4) { u64::from(a) * 40 } else { 0 };
                 self.node.handle_transport(self.transport, self.now);
             }
             23 => self.node.handle_revoked(&ROOMS[usize::from(a) % 5].into(), self.now),
@@ -475,7 +482,10 @@ impl World {
         if !self.seen.closed && self.node.phase() != NodePhase::Ended {
             return;
         }
-        self.node = Node::new(NodeConfig { examines: self.link % 2 == 0, ..NodeConfig::default() }, self.now);
+        self.node = Node::new(
+            NodeConfig { examines: self.link.is_multiple_of(2), ..NodeConfig::default() },
+            self.now,
+        );
         self.seen = Seen::default();
         (self.asks, self.calls) = (Vec::new(), Vec::new());
         (self.old_asks, self.old_calls) = (Vec::new(), Vec::new());

@@ -132,6 +132,8 @@ pub struct Hooks {
     pub waits_authorisation: bool,
     pub waits_examination: bool,
     pub waits_calls: bool,
+    /// Of calls, only `append` and `refuse`.
+    pub waits_writes: bool,
     pub refused: Option<NotAuthenticated>,
     pub identity: String,
     pub successor_identity: String,
@@ -179,6 +181,7 @@ impl Rig {
                 waits_authorisation: false,
                 waits_examination: false,
                 waits_calls: false,
+                waits_writes: false,
                 refused: None,
                 identity: OWN.into(),
                 successor_identity: OWN.into(),
@@ -286,6 +289,9 @@ impl Rig {
             NodeAction::Authenticate { .. } => self.hooks.waits_authentication,
             NodeAction::Authorise { .. } => self.hooks.waits_authorisation,
             NodeAction::Examine { .. } => self.hooks.waits_examination,
+            NodeAction::Call { call: Call::Append { .. } | Call::Refuse { .. }, .. } => {
+                self.hooks.waits_calls || self.hooks.waits_writes
+            }
             NodeAction::Call { .. } => self.hooks.waits_calls,
             _ => false,
         };
