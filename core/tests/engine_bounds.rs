@@ -117,6 +117,7 @@ fn a_flood_of_strangers_costs_what_the_bounds_say() {
         bench.engine.refuse(&fence, 4, &refused, bench.now).unwrap();
         bench.engine.publish(&bench.epoch, post("a", 1), bench.now).unwrap();
         let holds = bench.engine.memory_use();
+        assert_eq!(holds.identities, holds.records);
         assert!(holds.records <= 20 && holds.refusals <= 20 && holds.casts <= CASTS_MAX, "{holds:?}");
         assert!(holds.messages <= 50 + 20 && holds.octets <= config.octets_max + 20_000, "{holds:?}");
         assert!(holds.subjects <= 50 + 30 + 20, "{holds:?}");

@@ -75,6 +75,17 @@ fn a_record_lives_30_days_after_its_last_use_and_not_longer() {
     assert_eq!(bench.engine.memory_use().refusals, 0, "as a whole");
 }
 
+/// [ENG-22] Whosever it is.
+#[test]
+fn records_of_strangers_live_as_long() {
+    let mut bench = Bench::new();
+    bench.claim_as(stranger(1), 1, 1, 1, 0);
+    bench.pass(RECORD_AGE_MAX - secs(1));
+    assert!(lives(&mut bench, &stranger(1), 1));
+    bench.pass(secs(1));
+    assert!(!lives(&mut bench, &stranger(1), 1));
+}
+
 /// [NODE-11] [ENG-20]
 #[test]
 fn a_link_that_only_reads_keeps_its_record_by_an_empty_append() {
@@ -286,6 +297,18 @@ fn a_record_is_not_bound_to_an_identity_without_a_place() {
         "an anonymous one that was one takes no place"
     );
     assert!(lives(&mut bench, &stranger(2), 12) && lives(&mut bench, &stranger(2), 4));
+}
+
+/// [LIM-19] It takes no place more among all.
+#[test]
+fn a_record_can_be_bound_anew_where_all_places_are_taken() {
+    let mut bench = bench(2, 1, 2);
+    bench.claimed(1, 1, 1, 0);
+    bench.claimed(2, 1, 1, 0);
+    assert!(is_claimed(&bench.claim_as(named("bob"), 1, 2, 1, 0)));
+    bench.pass(secs(HOUR));
+    assert!(is_claimed(&bench.claim_as(named("cyd"), 1, 3, 1, 0)));
+    assert!(lives(&mut bench, &named("ann"), 2) && lives(&mut bench, &named("cyd"), 1));
 }
 
 /// [ENG-22] Refusals over all records are bounded, at the cost of who has held some for the longest.

@@ -77,6 +77,8 @@ pub struct MemoryUse {
     pub subjects: usize,
     /// Producers on record.
     pub records: usize,
+    /// Identities that these are bound to.
+    pub identities: usize,
     /// Refusals over all records.
     pub refusals: usize,
     /// Casts that wait for tails to look.
@@ -197,6 +199,7 @@ impl<P: Payload> Memory<P> {
             octets: self.log.octets(),
             subjects: self.log.subjects(),
             records: self.records.len(),
+            identities: self.records.identities(),
             refusals: self.records.refusals(),
             casts: self.casts.len(),
         }

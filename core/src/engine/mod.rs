@@ -34,9 +34,9 @@ use crate::time::Instant;
 /// The server's log, as nodes see it. Each call is atomic: as if at one instant with respect to every other call of
 /// any node.
 ///
-/// **An engine is driven, and calls nobody.** A node issues a call, and whoever drives the node carries it out: at
+/// **An engine is driven, and calls nobody.** A node issues a [`Call`], and whoever drives the node carries it out: at
 /// once on a [`Memory`], over a network elsewhere, and in the simulator when the schedule says so, or twice, or after
-/// the node has died. Nothing in an answer depends on when it arrives.
+/// the node has died. Nothing in an [`Answer`] depends on when it arrives.
 ///
 /// **A tail is pulled.** [`Engine::tail`] answers the interval that lies next to the last one, and a node looks again
 /// when it has been woken: by its driver, which watches [`Memory::changes`] or what a remote engine has for it. A wake-up
@@ -44,6 +44,9 @@ use crate::time::Instant;
 /// and an engine that keeps nothing for a tail cannot be filled by tails that nobody looks at.
 ///
 /// **Calls that belong to a link carry the log epoch of its claim** and fail when it has changed [ENG-30].
+///
+/// **What is addressed to the server itself is not kept**: a subject that begins with `_` and is no producer's inbox
+/// gives its messages numbers, and nobody can read them [ENG-32].
 pub trait Engine<P: Payload> {
     /// Takes a producer over for a link and fences every older one.
     fn claim(&mut self, claim: &Claim, now: Instant) -> Result<Claimed, Failure>;

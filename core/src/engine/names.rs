@@ -94,8 +94,8 @@ pub struct Claim {
     pub producer: Producer,
     /// Who claims it.
     pub identity: Identity,
-    /// The subject of the producer's private inbox, named by a one-way function of the producer: the engine must
-    /// know it to let the inbox go with the record.
+    /// The subject of the producer's private inbox, `_` and a one-way function of the producer: the engine must know it
+    /// to let the inbox go with the record. [REQ-4]
     pub inbox: Subject,
     /// The link that will write under it.
     pub link: u64,

@@ -118,6 +118,10 @@ impl Records {
         self.all.len()
     }
 
+    pub(super) fn identities(&self) -> usize {
+        self.of.len()
+    }
+
     pub(super) fn refusals(&self) -> usize {
         self.refusals
     }
