@@ -12,7 +12,7 @@ use std::rc::{Rc, Weak};
 
 use everwire_core::{
     Action, Cause, Client, Closed, Config, Duration, Frame, Instant, Notice, Phase, Reason, Refusal, State,
-    Ticket,
+    Ticket, Window,
 };
 use gloo_timers::callback::Timeout;
 use js_sys::{Function, JsString};
@@ -357,8 +357,12 @@ impl<H: Host> Sink for Driver<H> {
         let now = self.begin(Place::Socket);
         let current = self.link.borrow().as_ref().is_some_and(|current| current.number == link);
         if current {
+            let mut client = self.client.borrow_mut();
+            if let Some(window) = link::window_in(&reason) {
+                client.handle_window(link, Window::Instructed(window), now);
+            }
+            client.handle_link_closed(link, Closed { code, clean }, now);
             *self.reason.borrow_mut() = reason;
-            self.client.borrow_mut().handle_link_closed(link, Closed { code, clean }, now);
         }
         self.finish(now);
     }

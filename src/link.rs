@@ -2,6 +2,7 @@
 
 use std::rc::{Rc, Weak};
 
+use everwire_core::Duration;
 use js_sys::{Function, JsString};
 use wasm_bindgen::prelude::*;
 use web_sys::{BinaryType, WebSocket};
@@ -165,16 +166,19 @@ pub(crate) fn abandon(socket: &WebSocket) {
     }
 }
 
+/// The window that a close reason instructs.
+pub(crate) fn window_in(reason: &JsString) -> Option<Duration> {
+    if !reason.is_string() {
+        // Any constructor may have made the socket, and not every `close` event has one.
+        return None;
+    }
+    everwire_core::window_in((0..).map_while(|at| point_at(reason, at)))
+}
+
 /// The longest part of a close reason that fits, in whole characters.
 fn clipped(reason: &JsString) -> JsString {
-    let text: &Text = reason.unchecked_ref();
     let (mut at, mut bytes) = (0, 0);
-    loop {
-        let point = text.code_point_at(at);
-        if point.is_nan() {
-            return reason.clone();
-        }
-        let point = point as u32;
+    while let Some(point) = point_at(reason, at) {
         // A lone surrogate is sent as U+FFFD: three bytes, like its neighbours.
         bytes += match point {
             0..=0x7f => 1,
@@ -187,4 +191,12 @@ fn clipped(reason: &JsString) -> JsString {
         }
         at += if point > 0xffff { 2 } else { 1 };
     }
+    reason.clone()
+}
+
+/// The code point that begins there; `None` behind the last.
+#[inline(never)]
+fn point_at(text: &JsString, at: u32) -> Option<u32> {
+    let point = text.unchecked_ref::<Text>().code_point_at(at);
+    (!point.is_nan()).then_some(point as u32)
 }

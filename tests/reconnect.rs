@@ -55,6 +55,38 @@ async fn the_true_code_and_reason_are_told() {
     );
 }
 
+/// Of its own accord such a wire would wait up to 30 s.
+#[wasm_bindgen_test]
+async fn a_window_at_the_end_of_a_close_reason_is_followed() {
+    use std::time::Duration;
+    let (least, most) = (Duration::from_millis(1), Duration::from_secs(30));
+    let wire = connect().delays(most, most).build().unwrap();
+    let first = greet().await;
+    let log = Log::of(&wire);
+    first.end(1012, "à bientôt 🦀 window=1", true);
+    let told = log.has(|event| {
+        matches!(event, Event::Close { code: 1012, retry_in: Some(delay), reason, .. }
+            if *delay < least && reason == "à bientôt 🦀 window=1")
+    });
+    assert!(told, "{:?}", log.all());
+    greet().await;
+    assert_eq!(wire.state(), State::Open);
+}
+
+/// Not every constructor's event has all that a browser's has.
+#[wasm_bindgen_test]
+async fn a_close_event_without_a_reason_is_one_too() {
+    let (wire, first) = open().await;
+    let log = Log::of(&wire);
+    first.dispatch(
+        &js_sys::eval("Object.assign(new Event('close'), { code: 1006, wasClean: false })").unwrap(),
+    );
+    assert_eq!(wire.state(), State::Waiting);
+    assert!(log.has(|event| matches!(event, Event::Close { code: 1006, retry_in: Some(_), .. })));
+    greet().await;
+    assert_eq!(wire.state(), State::Open);
+}
+
 #[wasm_bindgen_test]
 async fn a_socket_that_takes_nothing_loses_nothing() {
     let (wire, first) = open().await;

@@ -19,6 +19,11 @@ const TRY_AGAIN_LATER: u16 = 1013;
 /// The private counterpart of HTTP 401.
 const UNAUTHORIZED: u16 = 4401;
 
+/// What announces a window in a close reason …
+const WINDOW: u64 = u64::from_be_bytes(*b" window=");
+/// … and how many digits may follow: more than 16 minutes is no window.
+const WINDOW_DIGITS: u32 = 6;
+
 /// How a link ended, as its `close` event told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed {
@@ -52,11 +57,27 @@ impl Closed {
 
 /// The window that a close reason instructs: it ends in `window=` and one to six digits, milliseconds, alone or behind
 /// a space (`deploy window=40000`). A reason is all that a server without a protocol of its own can say last.
-pub fn window_in(reason: &str) -> Option<Duration> {
-    let (text, digits) = reason.rsplit_once("window=")?;
-    let apart = text.is_empty() || text.ends_with(' ');
-    let number = (1..=6).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if apart && number { digits.parse().ok().map(Duration::from_millis) } else { None }
+///
+/// The reason comes as code points or as UTF-16 units: a browser's string is read where it is.
+pub fn window_in(reason: impl IntoIterator<Item = u32>) -> Option<Duration> {
+    // The last eight, behind the space that would stand before the first.
+    let mut last = u64::from(b' ');
+    // 1 behind the announcement, and one more with each digit; 0 elsewhere.
+    let mut read = 0;
+    let mut millis = 0;
+    for point in reason {
+        last = last << 8 | u64::from(point.min(0xff));
+        let digit = point.wrapping_sub(u32::from(b'0'));
+        if last == WINDOW {
+            (read, millis) = (1, 0);
+        } else if digit < 10 && (1..=WINDOW_DIGITS).contains(&read) {
+            millis = millis * 10 + digit;
+            read += 1;
+        } else {
+            read = 0;
+        }
+    }
+    (read > 1).then_some(Duration::from_micros(1000 * u64::from(millis)))
 }
 
 #[cfg(test)]
@@ -85,8 +106,18 @@ mod tests {
             ("Window=1", None),
             ("mywindow=1", None),
             ("the window is 40000", None),
+            ("window=1window=2", None),
+            ("window=window=2", None),
+            ("windowwindow=2", None),
+            (" window=2", Some(ms(2))),
+            ("w window=2", Some(ms(2))),
+            ("window=9 wind window=07", Some(ms(7))),
+            ("à bientôt 🦀 window=3", Some(ms(3))),
+            ("🦀window=3", None),
+            ("window=0000003", None),
         ] {
-            assert_eq!(window_in(reason), window, "{reason:?}");
+            assert_eq!(window_in(reason.chars().map(u32::from)), window, "{reason:?}");
+            assert_eq!(window_in(reason.encode_utf16().map(u32::from)), window, "{reason:?}");
         }
     }
 }

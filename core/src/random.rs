@@ -24,6 +24,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    #[inline(never)]
     /// A span drawn evenly from [0, `window`].
     pub fn within(&mut self, window: Duration) -> Duration {
         // The top of a 128-bit product: no division, and no bias that a reconnect delay could feel.

@@ -50,29 +50,38 @@ impl Timer {
     ];
 }
 
+/// The end of time stands for "not set": a plain number is half as large as an `Option` of it, in memory and in code.
+const NEVER: Instant = Instant::from_micros(u64::MAX);
+
 /// The deadlines that are set.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Timers([Option<Instant>; Timer::ALL.len()]);
+#[derive(Clone, Debug)]
+pub(crate) struct Timers([Instant; Timer::ALL.len()]);
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self([NEVER; Timer::ALL.len()])
+    }
+}
 
 impl Timers {
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
-        self.0[timer as usize] = Some(at);
+        self.0[timer as usize] = at;
     }
 
     pub(crate) fn stop(&mut self, timer: Timer) {
-        self.0[timer as usize] = None;
+        self.set(timer, NEVER);
     }
 
     pub(crate) fn stop_all(&mut self) {
-        self.0 = Default::default();
+        *self = Self::default();
     }
 
     pub(crate) fn at(&self, timer: Timer) -> Option<Instant> {
-        self.0[timer as usize]
+        Some(self.0[timer as usize]).filter(|at| *at < NEVER)
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.0.iter().flatten().min().copied()
+        self.0.iter().copied().min().filter(|at| *at < NEVER)
     }
 
     /// Takes the earliest timer that is due, with the time at which it was due.
@@ -102,5 +111,16 @@ mod tests {
         assert_eq!(timers.expire(at(7)), Some((Timer::Heartbeat, at(7))));
         assert_eq!(timers.expire(at(7)), None);
         assert_eq!(timers.next(), None);
+    }
+
+    /// A clock that has arrived there stands still: whatever it sets would be due at once, for ever.
+    #[test]
+    fn nothing_is_due_at_the_end_of_time() {
+        let end = Instant::from_micros(u64::MAX);
+        let mut timers = Timers::default();
+        timers.set(Timer::Backoff, end);
+        assert_eq!((timers.next(), timers.at(Timer::Backoff), timers.expire(end)), (None, None, None));
+        timers.set(Timer::Backoff, Instant::from_micros(u64::MAX - 1));
+        assert_eq!(timers.expire(end).map(|(timer, _)| timer), Some(Timer::Backoff));
     }
 }

@@ -19,6 +19,8 @@ extern "C" {
     pub fn receive(this: &Server, data: &JsValue);
     #[wasm_bindgen(method)]
     pub fn end(this: &Server, code: u16, reason: &str, clean: bool);
+    #[wasm_bindgen(method, js_name = dispatchEvent)]
+    pub fn dispatch(this: &Server, event: &JsValue);
     #[wasm_bindgen(method, getter)]
     pub fn sent(this: &Server) -> Array;
     #[wasm_bindgen(method, getter)]

@@ -92,7 +92,7 @@ impl Everwire {
         if let Told::Instructed(window) = self.told {
             // As it comes over the wire: six digits of milliseconds hold more than may be asked for.
             let millis = (window.as_micros() / 1000).min(999_999);
-            if let Some(window) = window_in(&format!("restart window={millis}")) {
+            if let Some(window) = window_in(format!("restart window={millis}").bytes().map(u32::from)) {
                 client.handle_window(link, Window::Instructed(window), now);
             }
         }
