@@ -19,7 +19,6 @@ pub fn read_hello(body: &[u8]) -> Result<Hello, BodyError> {
         object.members(["token", "producer", "successor", "link", "oldest", "written", "born"])?;
     let [log_epoch, position, rooms, pending, held, visible, names] =
         object.members(["logEpoch", "position", "rooms", "pending", "held", "visible", "features"])?;
-    let [messages, octets] = held.tuple()?;
     let hello = Hello {
         token: token.nullable()?.map(secret).transpose()?,
         producer: read_producer(producer)?,
@@ -32,7 +31,7 @@ pub fn read_hello(body: &[u8]) -> Result<Hello, BodyError> {
         position: position.nullable()?.map(Member::number).transpose()?,
         rooms: limited(rooms.items()?, ROOMS_MAX + 1).map(read_wished).collect::<Result<_, _>>()?,
         pending: limited(pending.items()?, REQUESTS_MAX).map(Member::number).collect::<Result<_, _>>()?,
-        held: Amount { messages: messages.number()?, octets: octets.number()? },
+        held: read_held(held)?,
         visible: visible.flag()?,
         features: features(names)?,
     };
@@ -76,6 +75,11 @@ fn read_wished(member: Member<'_>) -> Result<Wished, BodyError> {
         from: from.nullable()?.map(Member::number).transpose()?,
         grant: grant.optional().map(secret).transpose()?,
     })
+}
+
+fn read_held(member: Member<'_>) -> Result<Amount, BodyError> {
+    let [messages, octets] = member.tuple()?;
+    Ok(Amount { messages: messages.number()?, octets: octets.number()? })
 }
 
 /// 32 lower-case hexadecimal digits.
