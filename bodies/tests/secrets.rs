@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::load;
+use common::some_of;
 use everwire_bodies::{envelope_line, read_hello, read_token, read_welcome, split};
 use everwire_core::frame::Payload;
 
@@ -10,13 +10,13 @@ use everwire_core::frame::Payload;
 #[test]
 fn nothing_that_is_read_prints_a_secret() {
     let body = |file: &str, name: &str| {
-        load(file).into_iter().find(|vector| vector["name"] == name).unwrap()["body"]
+        some_of(file).into_iter().find(|vector| vector["name"] == name).unwrap()["body"]
             .as_str()
             .unwrap()
             .to_owned()
     };
-    let hello = body("hello.json", "hello-later");
-    let welcome = body("welcome.json", "welcome-full");
+    let hello = body("hello", "hello-later");
+    let welcome = body("welcome", "welcome-full");
     let elements = br#"[{"type":"t","content":"c0ntent","meta":{"x":"c0ntent"},"id":"c0ntent"}]"#;
     let elements = split(elements, Payload::Messages(1)).unwrap();
     let line = envelope_line(br#"{"type":"t","meta":"c0ntent"}"#, 0).unwrap();

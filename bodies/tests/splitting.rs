@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{load, name, octets};
+use common::{load, name, octets, some_of};
 use everwire_bodies::{BodyError, join, split};
 use everwire_core::frame::{End, Payload};
 
@@ -40,7 +40,7 @@ fn bodies_are_split_as_the_vectors_say() {
 /// [SEC-5] [FRM-5] [ERR-7] What has been split can be joined in another frame, and nothing of it gets out.
 #[test]
 fn elements_are_joined_and_split_again() {
-    for vector in load("arrays.json").iter().filter(|vector| vector.get("elements").is_some()) {
+    for vector in some_of("arrays").iter().filter(|vector| vector.get("elements").is_some()) {
         let elements: Vec<String> = vector["elements"]
             .as_array()
             .unwrap()

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{hold, load, of_welcome, written};
+use common::{hold, load, of_welcome, some_of, written};
 use everwire_bodies::{BodyError, read_welcome, write_welcome};
 use everwire_core::frame::End;
 
@@ -24,7 +24,7 @@ fn another_version_is_a_protocol_error() {
 /// [FRM-12] What no node may write a client may take, as parsers do that do not look.
 #[test]
 fn of_a_repeated_name_the_last_counts() {
-    let vectors = load("welcome.json");
+    let vectors = some_of("welcome");
     let body = vectors[0]["body"].as_str().unwrap().replace(r#""born":1,"#, r#""born":5,"born":1,"#);
     assert_eq!(read_welcome(body.as_bytes()).unwrap().born, 1);
 }

@@ -28,6 +28,11 @@ pub fn load(file: &str) -> Vec<Value> {
     vectors
 }
 
+/// The same for tests that only borrow the data: who names the whole file proves what it cites.
+pub fn some_of(stem: &str) -> Vec<Value> {
+    load(&format!("{stem}.json"))
+}
+
 pub fn name(vector: &Value) -> &str {
     vector["name"].as_str().unwrap()
 }
