@@ -13,7 +13,7 @@ use crate::proc;
 use crate::workspace::{root, shown};
 
 /// The native crates; the shell's tests and the browsers' come with the parts of the protocol that live there.
-const CRATES: [&str; 2] = ["core", "sim"];
+const CRATES: [&str; 3] = ["bodies", "core", "sim"];
 
 /// One numbered sentence of the specification.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -34,6 +34,7 @@ const RUNNERS: &[Runner] = &[
     Runner { name: "fmt", about: "rustfmt has nothing to change", long: false, run: fmt },
     Runner { name: "clippy", about: "no warning, natively and for the browser", long: false, run: clippy },
     Runner { name: "core", about: "the state machines, native", long: false, run: core },
+    Runner { name: "bodies", about: "the JSON of the protocol, native", long: false, run: bodies },
     Runner { name: "sim", about: "crowds of the machine, in virtual time", long: false, run: sim },
     Runner { name: "doc", about: "the examples in the documentation", long: false, run: doc },
     Runner { name: "xtask", about: "this command itself", long: false, run: xtask },
@@ -216,6 +217,14 @@ fn core(session: &mut Session) -> Result<()> {
     session.tests(
         Format::Cargo,
         proc::cargo().args(["test", "--no-fail-fast", "--package", "everwire-core", "--all-targets"]),
+    );
+    Ok(())
+}
+
+fn bodies(session: &mut Session) -> Result<()> {
+    session.tests(
+        Format::Cargo,
+        proc::cargo().args(["test", "--no-fail-fast", "--package", "everwire-bodies", "--all-targets"]),
     );
     Ok(())
 }

@@ -70,6 +70,11 @@ impl<'a> Room<'a> {
         Some(encoded)
     }
 
+    /// How many octets a text would have that is encoded as a room.
+    pub(crate) fn encoded_bytes(text: &str) -> usize {
+        text.bytes().map(|octet| if is_unreserved(octet) { 1 } else { 3 }).sum()
+    }
+
     /// The encoded form.
     pub const fn as_str(self) -> &'a str {
         self.0
@@ -86,7 +91,8 @@ impl<'a> Room<'a> {
     }
 }
 
-fn is_subject(subject: &str) -> bool {
+/// Whether this can be a subject. [FRM-11]
+pub fn is_subject(subject: &str) -> bool {
     // `char::is_control` is the general category Cc: U+0000–U+001F and U+007F–U+009F.
     (1..=SUBJECT_BYTES_MAX).contains(&subject.len()) && !subject.chars().any(char::is_control)
 }

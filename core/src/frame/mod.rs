@@ -16,7 +16,7 @@ mod parse;
 mod write;
 
 pub use error::{End, FrameError};
-pub use field::{Code, Grant, Numbers, PageMark, Refusals, Room, Wait, Window};
+pub use field::{Code, Grant, Numbers, PageMark, Refusals, Room, Wait, Window, is_subject};
 pub use header::{FromClient, FromServer, Payload};
 pub use parse::{Body, Form, Frame, Shape, split};
 

@@ -9,7 +9,7 @@ use super::down::{Amount, Loss, Place, ROOMS_MAX};
 use super::up::Producing;
 use super::{Broken, Secret};
 use crate::engine::{LogEpoch, Producer, RefusalCode, Subject};
-use crate::frame::{CODE_BYTES_MAX, GRANT_BYTES_MAX, NUMBER_MAX, REFUSALS_MAX, Room};
+use crate::frame::{CODE_BYTES_MAX, GRANT_BYTES_MAX, NUMBER_MAX, REFUSALS_MAX, ROOM_BYTES_MAX, Room};
 use crate::frame::{MESSAGE_BYTES_LEAST, MESSAGE_BYTES_MOST};
 
 /// Octets of a token. [LIM-15]
@@ -168,6 +168,9 @@ impl Hello {
         hold(self.epoch.is_some() || bare, "HELLO-7")?;
         let rooms: BTreeSet<_> = self.rooms.iter().map(|wished| &wished.room).collect();
         hold(self.rooms.len() <= ROOMS_MAX + 1 && rooms.len() == self.rooms.len(), "ERR-11")?;
+        // What is no subject is answered by a denial, unless no header line could hold it. It keeps `welcome` short, too.
+        let nameable = |wished: &Wished| Room::encoded_bytes(wished.room.as_str()) <= ROOM_BYTES_MAX;
+        hold(self.rooms.iter().all(nameable), "FRM-11")?;
         hold(self.rooms.iter().all(|wished| wished.from.is_none_or(|from| from <= NUMBER_MAX)), "NUM-1")?;
         let grants = self.rooms.iter().filter_map(|wished| wished.grant.as_ref());
         hold(grants.map(Secret::reveal).all(|grant| is_unreserved(grant, GRANT_BYTES_MAX)), "ERR-11")?;

@@ -1,0 +1,277 @@
+//! Octets to tokens.
+
+use core::ops::Range;
+
+use super::text::Text;
+
+/// The octets are not one complete JSON value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotJson;
+
+/// What a value consists of. An `End` belongs to the `Begin` that is open.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Token<'a> {
+    BeginObject,
+    BeginArray,
+    End,
+    Name(Text<'a>),
+    String(Text<'a>),
+    Number(&'a str),
+    True,
+    False,
+    Null,
+}
+
+/// Who looks at the tokens of a value.
+pub(crate) trait Visit<'a> {
+    /// The next token, and where it stands: with its quotes, without the colon behind a name.
+    fn token(&mut self, token: Token<'a>, at: Range<usize>);
+}
+
+/// Nobody.
+impl<'a> Visit<'a> for () {
+    fn token(&mut self, _: Token<'a>, _: Range<usize>) {}
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Object,
+    Array,
+}
+
+/// What may come next within a value.
+#[derive(Clone, Copy)]
+enum Expects {
+    Value,
+    /// A first element or the end of the array.
+    ValueOrEnd,
+    /// A first member or the end of the object.
+    NameOrEnd,
+    CommaOrEnd,
+}
+
+/// A place in a text. Every place is one between two characters: only ASCII is ever stepped over by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Steps over this octet if it is the next.
+    pub(crate) fn eat(&mut self, octet: u8) -> bool {
+        let eaten = self.peek() == Some(octet);
+        self.at += usize::from(eaten);
+        eaten
+    }
+
+    pub(crate) fn expect(&mut self, octet: u8) -> Result<(), NotJson> {
+        if self.eat(octet) { Ok(()) } else { Err(NotJson) }
+    }
+
+    /// Steps over white space.
+    pub(crate) fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_done(&self) -> bool {
+        self.at >= self.text.len()
+    }
+
+    /// The octets before this place.
+    pub(crate) fn place(&self) -> usize {
+        self.at
+    }
+
+    /// Reads one complete value with nothing behind it.
+    pub(crate) fn whole(&mut self, visit: &mut impl Visit<'a>) -> Result<&'a str, NotJson> {
+        let value = self.value(visit)?;
+        self.space();
+        if self.is_done() { Ok(value) } else { Err(NotJson) }
+    }
+
+    /// Reads one complete value and gives its text. What is open is kept in a list and not on the stack, so that no depth
+    /// is too much.
+    pub(crate) fn value(&mut self, visit: &mut impl Visit<'a>) -> Result<&'a str, NotJson> {
+        self.space();
+        let begin = self.at;
+        let mut open: Vec<Kind> = Vec::new();
+        let mut expects = Expects::Value;
+        loop {
+            self.space();
+            let at = self.at;
+            let inside = open.last().copied();
+            let closes = match expects {
+                Expects::Value => None,
+                Expects::ValueOrEnd | Expects::NameOrEnd => self.close(inside),
+                Expects::CommaOrEnd => {
+                    let closes = self.close(inside);
+                    if closes.is_none() {
+                        self.expect(b',')?;
+                        self.space();
+                    }
+                    closes
+                }
+            };
+            if let Some(end) = closes {
+                open.pop();
+                visit.token(end, at..self.at);
+            } else if inside == Some(Kind::Object) && !matches!(expects, Expects::Value) {
+                let at = self.at;
+                let name = self.string()?;
+                visit.token(Token::Name(name), at..self.at);
+                self.space();
+                self.expect(b':')?;
+                expects = Expects::Value;
+                continue;
+            } else {
+                let at = self.at;
+                let token = self.token()?;
+                visit.token(token, at..self.at);
+                match token {
+                    Token::BeginObject => {
+                        open.push(Kind::Object);
+                        expects = Expects::NameOrEnd;
+                        continue;
+                    }
+                    Token::BeginArray => {
+                        open.push(Kind::Array);
+                        expects = Expects::ValueOrEnd;
+                        continue;
+                    }
+                    _ => {}
+                }
+            }
+            if open.is_empty() {
+                return Ok(self.since(begin));
+            }
+            expects = Expects::CommaOrEnd;
+        }
+    }
+
+    /// Steps over the end of what is open, if that is next.
+    fn close(&mut self, open: Option<Kind>) -> Option<Token<'a>> {
+        let closed = match open? {
+            Kind::Object => self.eat(b'}'),
+            Kind::Array => self.eat(b']'),
+        };
+        closed.then_some(Token::End)
+    }
+
+    fn token(&mut self) -> Result<Token<'a>, NotJson> {
+        match self.peek().ok_or(NotJson)? {
+            b'{' => self.word("{", Token::BeginObject),
+            b'[' => self.word("[", Token::BeginArray),
+            b'"' => self.string().map(Token::String),
+            b't' => self.word("true", Token::True),
+            b'f' => self.word("false", Token::False),
+            b'n' => self.word("null", Token::Null),
+            _ => self.number().map(Token::Number),
+        }
+    }
+
+    fn word(&mut self, word: &str, token: Token<'a>) -> Result<Token<'a>, NotJson> {
+        let rest = self.text.get(self.at..).ok_or(NotJson)?;
+        if rest.starts_with(word) {
+            self.at += word.len();
+            Ok(token)
+        } else {
+            Err(NotJson)
+        }
+    }
+
+    fn number(&mut self) -> Result<&'a str, NotJson> {
+        let begin = self.at;
+        self.eat(b'-');
+        if !self.eat(b'0') {
+            self.digits()?;
+        }
+        if self.eat(b'.') {
+            self.digits()?;
+        }
+        if self.eat(b'e') || self.eat(b'E') {
+            let _ = self.eat(b'+') || self.eat(b'-');
+            self.digits()?;
+        }
+        Ok(self.since(begin))
+    }
+
+    fn digits(&mut self) -> Result<(), NotJson> {
+        let begin = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at > begin { Ok(()) } else { Err(NotJson) }
+    }
+
+    pub(crate) fn string(&mut self) -> Result<Text<'a>, NotJson> {
+        self.expect(b'"')?;
+        let begin = self.at;
+        let (mut escaped, mut lone) = (false, false);
+        loop {
+            match self.peek().ok_or(NotJson)? {
+                b'"' => break,
+                b'\\' => {
+                    escaped = true;
+                    self.at += 1;
+                    lone |= self.escape()?;
+                }
+                0..=0x1F => return Err(NotJson),
+                _ => self.at += 1,
+            }
+        }
+        let raw = self.since(begin);
+        self.at += 1;
+        Ok(Text { raw, escaped, lone })
+    }
+
+    /// What follows a backslash; true if it is half of a surrogate pair and the other half is not there.
+    fn escape(&mut self) -> Result<bool, NotJson> {
+        let octet = self.peek().ok_or(NotJson)?;
+        self.at += 1;
+        match octet {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(false),
+            b'u' => match self.unit()? {
+                0xD800..=0xDBFF => {
+                    let mut ahead = self.clone();
+                    if ahead.eat(b'\\') && ahead.eat(b'u') && matches!(ahead.unit(), Ok(0xDC00..=0xDFFF)) {
+                        *self = ahead;
+                        Ok(false)
+                    } else {
+                        Ok(true)
+                    }
+                }
+                0xDC00..=0xDFFF => Ok(true),
+                _ => Ok(false),
+            },
+            _ => Err(NotJson),
+        }
+    }
+
+    /// Four hexadecimal digits.
+    fn unit(&mut self) -> Result<u32, NotJson> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = self.peek().and_then(|octet| char::from(octet).to_digit(16)).ok_or(NotJson)?;
+            unit = unit << 4 | digit;
+            self.at += 1;
+        }
+        Ok(unit)
+    }
+
+    fn since(&self, begin: usize) -> &'a str {
+        // Both ends are between ASCII characters.
+        self.text.get(begin..self.at).unwrap_or_default()
+    }
+}
