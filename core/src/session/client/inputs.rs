@@ -377,7 +377,7 @@ impl Client {
                 self.lose(End { code: closed.code, ..End::new(Why::DialFailed, ground) }, now);
             }
             Phase::Greeting | Phase::Open | Phase::Leaving => {
-                self.closed_by_peer(closed, window_in(reason), now);
+                self.closed_by_peer(closed, window_in(reason.chars().map(u32::from)), now);
             }
             Phase::Closing => self.handshake_over(closed.code, true, now),
             Phase::Idle | Phase::Asking | Phase::Waiting | Phase::Suspended | Phase::Closed => {}

@@ -410,7 +410,7 @@ fn cut(reason: Cow<'static, str>) -> Cow<'static, str> {
     if reason.len() <= REASON_BYTES_MAX {
         return reason;
     }
-    let window = crate::close::window_in(&reason).and_then(|_| reason.rfind("window="));
+    let window = crate::close::window_in(reason.chars().map(u32::from)).and_then(|_| reason.rfind("window="));
     let (text, window) = reason.split_at(window.unwrap_or(reason.len()));
     let space = if window.is_empty() { "" } else { " " };
     let most = REASON_BYTES_MAX - window.len() - space.len();
