@@ -113,9 +113,10 @@ impl Host {
             && (self.finished || self.running.is_empty() && self.come.is_empty())
     }
 
-    /// Whether its wire is in use, or has been closed.
-    pub(super) fn is_in_use(&self) -> bool {
-        self.finished || self.closed || self.client.phase().is_open()
+    /// Whether its wire is in use and has been for a while, or has been closed.
+    pub(super) fn is_in_use(&self, now: Instant) -> bool {
+        let awake = now.since(self.asleep_until) > Duration::from_secs(10);
+        self.finished || self.closed || (awake && self.asleep_until < now && self.client.phase().is_open())
     }
 
     /// What no fault may take beyond its bound.

@@ -71,10 +71,10 @@ impl<T> Lane<T> {
         self.frames.truncate(kept);
     }
 
-    /// Loses one frame out of the middle.
-    pub(super) fn eat(&mut self, pick: u64) -> Option<T> {
-        let len = self.frames.len() as u64;
-        self.frames.remove(pick.checked_rem(len)? as usize)
+    /// Loses the first frame of a kind out of the middle.
+    pub(super) fn eat(&mut self, kind: impl Fn(&T) -> bool) -> Option<T> {
+        let at = self.frames.iter().position(kind)?;
+        self.frames.remove(at)
     }
 }
 

@@ -108,6 +108,11 @@ impl<B> Packet<B> {
         Self::Frame { head, shape, body }
     }
 
+    /// Whether it says what there is in an interval of the log: the one kind of frame whose loss shows.
+    pub(super) fn is_interval(&self) -> bool {
+        matches!(self, Self::Frame { head, .. } if head.starts_with(b"push") || head.starts_with(b"advance"))
+    }
+
     /// How long it is on the link.
     pub(super) fn octets(&self) -> u64 {
         match self {

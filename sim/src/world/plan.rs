@@ -68,7 +68,8 @@ pub(super) enum Fault {
     Stall(Duration),
     /// The link is so slow, in octets a second, for so long.
     Slow(u32, Duration),
-    /// One frame on its way down is eaten and those behind it are not: no network does this, a bad proxy may.
+    /// A `push` or `advance` on its way down is eaten and what stands behind it is not: no network does this, a node
+    /// that loses its place may.
     Eat,
     /// The client's machine stops for so long: no timer, no frame.
     Sleep(Duration),

@@ -450,7 +450,7 @@ impl World {
                 }
             }
             (Fault::Eat, Some(link)) => {
-                if self.links[link].net.down.eat(salt).is_some() {
+                if self.links[link].net.down.eat(Packet::is_interval).is_some() {
                     self.links[link].eaten = true;
                     self.outrages[at] += 1;
                 }
@@ -636,7 +636,10 @@ impl World {
                     return Ok(true);
                 }
             }
-            _ => self.rested = (quiet && self.hosts.iter().all(Host::is_in_use)).then_some((now, ends)),
+            _ => {
+                self.rested =
+                    (quiet && self.hosts.iter().all(|host| host.is_in_use(now))).then_some((now, ends))
+            }
         }
         if now.since(self.plan.healed) > REST_MAX {
             self.facts.finish(now)?;

@@ -21,6 +21,8 @@ pub(super) struct Flight {
     since: Instant,
     from: u64,
     confirmed: u64,
+    /// What began to drain below this was under way while this end slept: its time tells nothing.
+    void: u64,
 }
 
 impl Flight {
@@ -46,13 +48,18 @@ impl Flight {
         self.confirmed = through;
         let (octets, time) = (through.saturating_sub(self.from), now.since(self.since));
         let full = octets >= FLIGHT_MIN;
-        if full && time >= srtt + SPAN_MIN {
+        if full && time >= srtt + SPAN_MIN && self.from >= self.void {
             self.measured(octets, time - srtt);
         }
         if full || trickle {
             // What follows can have begun to drain one round trip ago at the earliest.
             (self.since, self.from) = (self.since.max(now - srtt), through);
         }
+    }
+
+    /// This end has slept, with so many octets written. [LIVE-16]
+    pub(super) fn slept(&mut self, written: u64) {
+        self.void = written;
     }
 
     fn measured(&mut self, octets: u64, time: Duration) {

@@ -209,6 +209,7 @@ impl Client {
     /// The machine has slept: its clock has jumped by more than 1 s.
     pub fn handle_wake(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        self.liveness.slept(now);
         self.suspect(now);
         self.enter(now);
         self.redial(Why::Wake, now);

@@ -98,6 +98,8 @@ pub(super) struct Liveness {
     next_x: u64,
     sent: VecDeque<Sent>,
     excused: bool,
+    /// When this end last woke.
+    slept_at: Option<Instant>,
     turn: Option<Instant>,
     /// The peer has announced a frame: the time that it is given.
     extra: Duration,
@@ -127,6 +129,7 @@ impl Liveness {
             next_x: 1,
             sent: VecDeque::new(),
             excused: false,
+            slept_at: None,
             turn: None,
             extra: Duration::ZERO,
             rhythm: Rhythm::default(),
@@ -258,13 +261,20 @@ impl Liveness {
         drop(answered);
         let queued = ping.end.saturating_sub(self.confirmed) >= FLIGHT_MIN;
         self.flight.confirm(ping.end, self.written, self.rtt.smoothed(), now);
-        if !queued {
+        if !queued && self.slept_at.is_none_or(|slept| ping.at >= slept) {
             // Behind so much it is the rate that is measured, not the round trip.
             self.rtt.sample(now.since(ping.at).min(SAMPLE_MAX));
         }
         self.confirmed = ping.end;
         self.last_pong = Some(now);
         true
+    }
+
+    /// This end has slept, or its timers are late: what was under way meanwhile measures neither rate nor round trip.
+    /// [LIVE-16]
+    pub(super) fn slept(&mut self, now: Instant) {
+        self.slept_at = Some(now);
+        self.flight.slept(self.written);
     }
 
     /// Whether a ping is unanswered: it answers every suspicion.
@@ -293,6 +303,7 @@ impl Liveness {
             Overdue::Wait
         } else {
             self.excused = true;
+            self.slept(now);
             Overdue::AskAgain
         }
     }

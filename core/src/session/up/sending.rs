@@ -218,10 +218,18 @@ impl Sending {
         Ok(left)
     }
 
-    /// Lets go of what was replaced when an earlier instance stopped. [KEEP-1]
+    /// Lets go of what a message has replaced or pushed out with which an earlier instance stopped. [KEEP-1]
     pub(in crate::session) fn let_go_of_replaced(&mut self) -> Vec<Exited> {
         let replaced = self.waiting.take_replaced();
-        replaced.into_iter().map(|message| unwritten(message, Unwritten::Replaced)).collect()
+        let mut left: Vec<_> =
+            replaced.into_iter().map(|message| unwritten(message, Unwritten::Replaced)).collect();
+        while self.waiting.len() > self.config.messages_max as usize
+            || self.waiting.bytes() > self.config.bytes_max
+        {
+            let Some(spare) = self.waiting.pop_spare() else { break };
+            left.push(unwritten(spare, Unwritten::Overflow));
+        }
+        left
     }
 
     /// Lets go of a message that has no number yet. One that has, stays: a hole would block every later one. [SEND-5]
