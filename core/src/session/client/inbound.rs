@@ -64,6 +64,10 @@ impl Client {
         if link != self.number || !in_use {
             return self.enter(now);
         }
+        let late = || self.liveness.reply_due().is_some_and(|due| due < now);
+        if mutant!(AnsweredProbeRedials) && self.phase.is_open() && head.starts_with(b"pong") && late() {
+            return self.judge(now);
+        }
         if self.phase.is_open() {
             self.liveness.heard(now);
         }
@@ -174,11 +178,7 @@ impl Client {
                 Ok(())
             }
             FromServer::Pong { x } => {
-                let late = self.liveness.reply_due().is_some_and(|due| due < now);
                 self.liveness.pong(x, now);
-                if late && mutant!(AnsweredProbeRedials) {
-                    self.judge(now);
-                }
                 Ok(())
             }
             FromServer::More { bytes } => {

@@ -10,7 +10,7 @@ use crate::engine::{Producer, Subject};
 #[cfg(feature = "mutants")]
 use crate::mutant::mutant;
 use crate::outbox::Ticket;
-use crate::session::down::{self, Delivery, Persisted, Seat};
+use crate::session::down::{self, Delivery, Persisted};
 use crate::session::up::{self, Exit, Outgoing, Written};
 use crate::time::Instant;
 
@@ -191,7 +191,7 @@ impl Record {
 
     /// The application wishes to be in a room, which [`Client::admits_room`](super::Client::admits_room) has admitted.
     pub fn wished(&mut self, subject: Subject) {
-        self.down.seats.entry(subject).or_insert_with(Seat::default);
+        self.down.seats.entry(subject).or_default();
     }
 
     /// The application wishes to be in a room no longer. [ROOM-14]
