@@ -319,21 +319,12 @@ impl Host {
                 self.socket = Some(*link);
                 self.octets = 0;
             }
-            Action::Leave { link, .. } => {
-                if self.socket == Some(*link) {
-                    self.socket = None;
-                }
-            }
-            Action::Write { link, frame } => {
-                if self.socket == Some(*link) {
-                    self.wire.push(written(frame));
-                    self.octets += frame_octets(frame);
-                    if let Some(kept) = self.stuck {
-                        self.client.handle_buffered(self.octets.min(kept), self.now);
-                    } else {
-                        self.client.handle_buffered(0, self.now);
-                    }
-                }
+            Action::Leave { link, .. } if self.socket == Some(*link) => self.socket = None,
+            Action::Write { link, frame } if self.socket == Some(*link) => {
+                self.wire.push(written(frame));
+                self.octets += frame_octets(frame);
+                let buffered = self.stuck.map_or(0, |kept| self.octets.min(kept));
+                self.client.handle_buffered(buffered, self.now);
             }
             Action::Exited { exited, .. } => {
                 let twice = self.exits.insert(exited.ticket, exited.exit.clone());
