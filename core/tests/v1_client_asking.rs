@@ -281,6 +281,34 @@ fn an_aborted_request_is_given_up() {
     assert_eq!(host.exit(1), Some(&Exit::Settled));
 }
 
+/// Dead between the record and the machine: what was aborted is not sent, or no longer waited for. [KEEP-1] [SEND-5]
+#[test]
+fn an_abort_survives_the_instance() {
+    let mut host = Host::open();
+    host.request(1, secs(30));
+    host.close(1006);
+    host.send(2..=3);
+    host.record.aborted(Ticket(1));
+    host.record.aborted(Ticket(2));
+    host.crash();
+    host.drain();
+    assert_eq!(host.dropped(2), Some(Dropped::NeverWritten(Unwritten::Aborted)));
+    assert_eq!(unanswered(&host), [(1, Dropped::InDoubt)]);
+    host.redial();
+    host.welcome("{}");
+    assert_eq!(host.wire[1..], ["send 1 2 1 [1,3]"]);
+    host.frame("ack 2 9000");
+    assert!(host.record.aborted.is_empty());
+}
+
+/// At most an hour. [REQ-10]
+#[test]
+fn no_request_is_waited_for_for_more_than_an_hour() {
+    let now = Host::open().now;
+    assert_eq!(text(1, 1).answered_within(secs(7200), now).answer_by, Some(now + secs(3600)));
+    assert_eq!(text(1, 1).answered_within(secs(5), now).answer_by, Some(now + secs(5)));
+}
+
 /// [REQ-13] [LIM-12]
 #[test]
 fn the_257th_is_rejected_at_the_call() {

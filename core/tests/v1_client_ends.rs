@@ -15,21 +15,6 @@ fn renewals(host: &Host) -> usize {
     host.did(|action| matches!(action, Action::Renew { .. }))
 }
 
-/// So much passes, and every ping is answered.
-fn pass_answered(host: &mut Host, span: Duration) {
-    let until = host.now + span;
-    while let Some(due) = host.client.next_deadline().filter(|due| *due <= until) {
-        host.pass(due.since(host.now));
-        let pings: Vec<String> =
-            host.wire.iter().filter_map(|frame| frame.strip_prefix("ping ").map(str::to_string)).collect();
-        if let Some(x) = pings.last() {
-            host.frame(&format!("pong {x}"));
-            host.wire.retain(|frame| !frame.starts_with("ping"));
-        }
-    }
-    host.now = until;
-}
-
 /// [AUTH-4] [AUTH-1] [AUTH-6] [HELLO-10]
 #[test]
 fn a_credential_is_renewed_in_time() {
@@ -37,37 +22,37 @@ fn a_credential_is_renewed_in_time() {
     host.connect();
     host.welcome(r#"{"expires":100000}"#);
     host.take();
-    pass_answered(&mut host, ms(79_999));
+    host.pass_answered(ms(79_999));
     assert_eq!(renewals(&host), 0);
-    pass_answered(&mut host, ms(1));
+    host.pass_answered(ms(1));
     assert_eq!(renewals(&host), 1);
     // Not two at a time.
     host.frame("auth\n{\"expires\":0,\"renewed\":false}");
-    pass_answered(&mut host, secs(31));
+    host.pass_answered(secs(31));
     assert_eq!(renewals(&host), 1);
     host.client.handle_renewed(1, 40, host.now);
     host.drain();
     assert_eq!(host.wire, ["auth"]);
     host.frame("auth\n{\"expires\":0,\"renewed\":false}");
-    pass_answered(&mut host, secs(31));
+    host.pass_answered(secs(31));
     assert_eq!(renewals(&host), 1);
     host.frame("auth\n{\"expires\":0,\"renewed\":true}");
-    pass_answered(&mut host, ms(29_999));
+    host.pass_answered(ms(29_999));
     assert_eq!(renewals(&host), 1, "not within 30 s after the last");
-    pass_answered(&mut host, ms(1));
+    host.pass_answered(ms(1));
     assert_eq!(renewals(&host), 2);
     host.client.handle_renewal_failed(1, host.now);
     host.drain();
-    pass_answered(&mut host, secs(30));
+    host.pass_answered(secs(30));
     assert_eq!(renewals(&host), 3);
     host.client.handle_renewed(1, 40, host.now);
     host.drain();
     host.frame("auth\n{\"expires\":null,\"renewed\":true}");
-    pass_answered(&mut host, secs(100_000));
+    host.pass_answered(secs(100_000));
     assert_eq!(renewals(&host), 3);
     // A long one is announced.
     host.frame("auth\n{\"expires\":0,\"renewed\":false}");
-    pass_answered(&mut host, secs(30));
+    host.pass_answered(secs(30));
     host.take();
     host.client.handle_renewed(1, 16_400, host.now);
     host.drain();
@@ -362,7 +347,7 @@ fn protocol_errors_that_the_node_sees() {
             host.redial();
             host.welcome("{}");
         }
-        pass_answered(&mut host, lives);
+        host.pass_answered(lives);
         host.close(4002);
         assert_eq!(host.state(), closed);
     }
@@ -409,7 +394,7 @@ fn five_links_without_progress_are_told_and_keep_the_backoff() {
     for _ in 0..12 {
         host.redial();
         host.welcome("{}");
-        pass_answered(&mut host, secs(11));
+        host.pass_answered(secs(11));
         host.close(4004);
         longest = longest.max(host.wait());
     }
@@ -417,7 +402,7 @@ fn five_links_without_progress_are_told_and_keep_the_backoff() {
     host.redial();
     host.welcome("{}");
     host.frame("ack 1 9000");
-    pass_answered(&mut host, secs(11));
+    host.pass_answered(secs(11));
     host.close(4004);
     assert!(host.wait() < secs(1));
 }

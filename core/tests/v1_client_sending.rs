@@ -281,12 +281,12 @@ fn a_message_that_no_node_takes_is_found_and_withdrawn() {
     assert_eq!(host.wire[1..], ["send 1 1 1 [1]"]);
     assert!(!host.client.cast(Cast { ticket: Ticket(9), bytes: 10, form: Form::Text }, host.now));
     host.frame("ack 1 9000");
-    assert_eq!(host.wire[2..], ["more 70013", "send 2 1 2 [2]"]);
+    assert_eq!(host.wire[2..], ["more 70011", "send 2 1 2 [2]"]);
     host.crash();
     host.drain();
     host.redial();
     host.welcome("{}");
-    assert_eq!(host.wire[1..], ["more 70013", "send 2 1 2 [2]"]);
+    assert_eq!(host.wire[1..], ["more 70011", "send 2 1 2 [2]"]);
     host.close(1009);
     host.redial();
     host.welcome("{}");
@@ -314,26 +314,14 @@ fn no_long_frame_beside_one_that_is_tried_alone() {
     host.redial();
     host.welcome(r#"{"expires":50000}"#);
     assert_eq!(host.wire[1..], ["send 1 1 1 [1]"]);
-    let mut x = 0;
-    for _ in 0..8 {
-        host.pass(secs(5));
-        x += 1;
-        host.frame(&format!("pong {}", x + 20));
-        let pings: Vec<u64> =
-            host.wire.iter().filter_map(|frame| frame.strip_prefix("ping ")?.parse().ok()).collect();
-        if let Some(x) = pings.last() {
-            host.frame(&format!("pong {x}"));
-        }
-    }
+    host.pass_answered(secs(40));
     assert_eq!(host.did(|action| matches!(action, Action::Renew { .. })), 1);
     host.take();
     host.client.handle_renewed(host.client.link(), 1025, host.now);
     host.drain();
     assert!(!host.wire.contains(&"auth".into()));
     host.frame("ack 1 9000");
-    assert_eq!(host.wire, ["send 2 1 2 [2]"]);
-    host.frame("ack 2 9000");
-    assert_eq!(host.wire.iter().filter(|frame| *frame == "auth").count(), 1);
+    assert_eq!(host.wire, ["auth", "send 2 1 2 [2]"]);
 }
 
 /// [CRED-1] [CRED-4] [CRED-7] [SEND-9]

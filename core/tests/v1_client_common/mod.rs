@@ -255,6 +255,24 @@ impl Host {
         self.now = until;
     }
 
+    /// So much passes, and every ping is answered at once; answers how many there were.
+    pub fn pass_answered(&mut self, span: Duration) -> usize {
+        let until = self.now + span;
+        let mut pings = 0;
+        while let Some(due) = self.client.next_deadline().filter(|due| *due <= until) {
+            self.pass(due.since(self.now));
+            let asked: Vec<_> = self.wire.iter().filter_map(|frame| frame.strip_prefix("ping ")).collect();
+            let asked: Vec<String> = asked.into_iter().map(str::to_string).collect();
+            self.wire.retain(|frame| !frame.starts_with("ping "));
+            for x in asked {
+                pings += 1;
+                self.frame(&format!("pong {x}"));
+            }
+        }
+        self.now = until;
+        pings
+    }
+
     pub fn sleep_to_deadline(&mut self) {
         let due = self.client.next_deadline().expect("nothing is due");
         self.now = self.now.max(due);
@@ -301,21 +319,12 @@ impl Host {
                 self.socket = Some(*link);
                 self.octets = 0;
             }
-            Action::Leave { link, .. } => {
-                if self.socket == Some(*link) {
-                    self.socket = None;
-                }
-            }
-            Action::Write { link, frame } => {
-                if self.socket == Some(*link) {
-                    self.wire.push(written(frame));
-                    self.octets += frame_octets(frame);
-                    if let Some(kept) = self.stuck {
-                        self.client.handle_buffered(self.octets.min(kept), self.now);
-                    } else {
-                        self.client.handle_buffered(0, self.now);
-                    }
-                }
+            Action::Leave { link, .. } if self.socket == Some(*link) => self.socket = None,
+            Action::Write { link, frame } if self.socket == Some(*link) => {
+                self.wire.push(written(frame));
+                self.octets += frame_octets(frame);
+                let buffered = self.stuck.map_or(0, |kept| self.octets.min(kept));
+                self.client.handle_buffered(buffered, self.now);
             }
             Action::Exited { exited, .. } => {
                 let twice = self.exits.insert(exited.ticket, exited.exit.clone());

@@ -198,21 +198,24 @@ impl Client {
     pub(super) fn lose(&mut self, end: End, now: Instant) {
         let was_open = self.phase.is_open();
         let failed = self.leave_link(&end, now);
-        let given_up =
-            self.config.attempts_max != 0 && self.standing.pace.attempt() >= self.config.attempts_max;
-        if given_up {
+        // Of a wish nothing has failed.
+        let wish = end.why == Why::Wish;
+        let bounded = self.config.attempts_max != 0 && !wish;
+        if bounded && self.standing.pace.attempt() >= self.config.attempts_max {
             return self.finish(End { why: Why::Attempts, ..end });
         }
         if self.closing.is_some() && self.is_drained() {
             return self.finish(End { why: Why::Closed, ..end });
         }
         let due = if end.hurried {
-            self.stand().pace.count();
+            if !wish {
+                self.stand().pace.count();
+            }
             now
         } else {
             self.due(end.ground, failed, now)
         };
-        self.stand().hurried = end.hurried;
+        self.stand().hurried = end.hurried && !wish;
         self.step(Event::Ended);
         self.wait_until(due);
         self.tell();
@@ -235,7 +238,7 @@ impl Client {
             }
             self.count_stalled(end.code);
             self.stand().pace.earn(lived);
-        } else if opened.is_some() {
+        } else if opened.is_some() && !matches!(end.why, Why::Suspended | Why::Wish | Why::Closed) {
             self.count_unwelcome(end.code);
         }
         if opened.is_some() {
@@ -246,9 +249,7 @@ impl Client {
         self.exit_all(left);
         self.tell_of_alone();
         self.reader.link_lost();
-        if end.why != Why::NoReply {
-            self.liveness.end();
-        }
+        self.liveness.end();
         self.alarms.stop_for_link();
         for page in self.pages.link_ended() {
             self.order(Action::PageFailed { page, why: PageFailure::LinkLost });

@@ -2,7 +2,7 @@
 
 use super::alarm::Alarm;
 use super::liveness::ANNOUNCED_ABOVE;
-use super::standing::{Count, Stage};
+use super::standing::Count;
 use super::times::RENEW_AFTER;
 use super::{Action, Body, Client, Event, PageFailure, Phase, Renewal};
 use crate::engine::{RefusalCode, Subject};
@@ -63,6 +63,10 @@ impl Client {
         let in_use = matches!(self.phase, Phase::Greeting | Phase::Open | Phase::Leaving);
         if link != self.number || !in_use {
             return self.enter(now);
+        }
+        let late = || self.liveness.reply_due().is_some_and(|due| due < now);
+        if mutant!(AnsweredProbeRedials) && self.phase.is_open() && head.starts_with(b"pong") && late() {
+            return self.judge(now);
         }
         if self.phase.is_open() {
             self.liveness.heard(now);
@@ -174,11 +178,7 @@ impl Client {
                 Ok(())
             }
             FromServer::Pong { x } => {
-                let late = self.liveness.reply_due().is_some_and(|due| due < now);
                 self.liveness.pong(x, now);
-                if late && mutant!(AnsweredProbeRedials) {
-                    self.judge(now);
-                }
                 Ok(())
             }
             FromServer::More { bytes } => {
@@ -305,9 +305,7 @@ impl Client {
         let window = Duration::from_millis(u64::from(window.ms()));
         self.standing_changed = true;
         let phi = self.standing.pace.goaway(window, now, &mut self.random);
-        let standing = self.stand();
-        standing.redirected = redirect;
-        standing.stage = Stage::Leaving(phi);
+        self.stand().redirected = redirect;
         let stay = phi.since(now).min(Duration::from_millis(u64::from(leave_in.ms())));
         let leave_at = now + stay;
         self.link.hush_at = Some(leave_at - HUSH.min(stay.halved(1)));

@@ -74,6 +74,10 @@ impl Client {
     /// is given up. [SEND-5] [REQ-9]
     pub fn handle_abort(&mut self, ticket: Ticket, now: Instant) {
         self.enter(now);
+        self.abort(ticket);
+    }
+
+    pub(super) fn abort(&mut self, ticket: Ticket) {
         if let Some(exited) = self.sending.remove(ticket) {
             self.exit(exited);
         } else if let Some(n) = self.requests.number_of(ticket) {
@@ -158,7 +162,8 @@ impl Client {
         self.closing = Some(until);
         self.alarms.set(Alarm::Drain, until);
         self.tell();
-        if drain == Duration::ZERO || self.phase == Phase::Idle {
+        // What was never to be connected is not dialled for its end; a page that is put away has no time.
+        if drain == Duration::ZERO || matches!(self.phase, Phase::Idle | Phase::Suspended) {
             self.shut(now);
         }
     }
@@ -166,15 +171,14 @@ impl Client {
     /// The application wants a new link now. One in use is given up for it; a dial that runs goes on. [AWAY-12]
     pub fn handle_reconnect(&mut self, now: Instant) {
         self.enter(now);
-        if !matches!(self.phase, Phase::Greeting | Phase::Open | Phase::Leaving) {
+        let linked = matches!(self.phase, Phase::Greeting | Phase::Open | Phase::Leaving);
+        if !linked || self.closing.is_some() {
             return self.redial(Why::Wish, now);
         }
         self.say_bye();
         let hurried = self.stand().pace.take_budget(now);
         let end = End::new(Why::Wish, Ground::Local).closing(1000, "");
         self.lose(End { hurried, ..end }, now);
-        // It was no token that was refused.
-        self.stand().hurried = false;
     }
 
     // ---- the page ----
@@ -247,14 +251,14 @@ impl Client {
         if self.phase != Phase::Suspended {
             return self.handle_visible(true, now);
         }
-        let held = self.standing.pace.held_until(now);
-        if held.is_none() && self.stand().pace.take_undelayed(now) {
+        let held = self.standing.pace.held_until(now).is_some();
+        if !held && self.stand().pace.take_undelayed(now) {
             self.stand().pace.count();
             self.step(Event::Resume);
             self.ask(now);
             return;
         }
-        let due = held.unwrap_or_else(|| now + self.random.within(Duration::from_secs(1)));
+        let due = self.due(Ground::Local, false, now);
         self.step(Event::Defer);
         self.wait_until(due);
         self.tell();

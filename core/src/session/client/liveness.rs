@@ -81,7 +81,7 @@ pub(super) struct Liveness {
     flight: Flight,
     /// Verdicts since there was progress that were followed by a healthy link. [LIVE-10]
     doublings: u32,
-    /// The last link ended by a verdict.
+    /// There was a verdict, and no healthy link since.
     judged: bool,
     slow: Option<(Long, u8)>,
 
@@ -322,10 +322,10 @@ impl Liveness {
         before + 1 == SLOW_AFTER && long.is_some()
     }
 
-    /// The link has ended in another way.
+    /// The link has ended.
     pub(super) fn end(&mut self) {
-        self.judged = false;
         self.pings.clear();
+        self.sent.clear();
     }
 
     /// When the next ping is due for mere quiet. [LIVE-6]

@@ -20,7 +20,7 @@ mod times;
 mod welcome;
 mod work;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 pub use action::{Action, Body, Cast, Close, Config, Opened, Outbound};
 pub use notice::{Notice, Range, Unbacked, Why};
@@ -28,7 +28,7 @@ pub use page::{PAGES_MAX, PAGES_WAITING_MAX, PageAsk, PageFailure, PageId, PageU
 pub use phase::{Event, Phase, Step};
 pub use receipts::{Given, Original, RANGES_MAX, Receipt, TICKETS_MAX, TOLD_MAX, Told};
 pub use record::Record;
-pub use request::{Asked, REQUEST_TIME, REQUEST_TIME_MAX, Requests};
+pub use request::{Asked, Requests};
 pub use standing::Standing;
 
 use super::down::{Persisted, Reader};
@@ -36,6 +36,7 @@ use super::up::{NotARecord, Sending};
 use crate::codes::State;
 use crate::engine::Producer;
 use crate::mutant::mutant;
+use crate::outbox::Ticket;
 use crate::random::Random;
 use crate::time::{Duration, Instant};
 use alarm::{Alarm, Alarms};
@@ -185,8 +186,16 @@ impl Client {
         if let Some(until) = record.closing {
             client.alarms.set(Alarm::Drain, until);
         }
+        client.let_go_of_aborted(&record.aborted);
         client.resume_from(record.standing.stage, record.link, now);
         Ok(client)
+    }
+
+    /// What was aborted when the instance died, which had perhaps not heard of it.
+    fn let_go_of_aborted(&mut self, aborted: &BTreeSet<Ticket>) {
+        for ticket in aborted {
+            self.abort(*ticket);
+        }
     }
 
     fn resume_from(&mut self, stage: Stage, link: u64, now: Instant) {
@@ -206,14 +215,12 @@ impl Client {
                 self.phase = Phase::Waiting;
                 self.alarms.set(Alarm::Redial, due);
             }
-            Stage::Linked | Stage::Leaving(_) => {
+            Stage::Linked => {
                 self.phase = Phase::Waiting;
                 self.order(Action::Leave { link, close: Some(Close { code: 1000, reason: "" }) });
                 self.stand().pace.link_ended(true);
-                let due = match stage {
-                    Stage::Leaving(due) => due,
-                    _ => self.due(Ground::Local, false, now),
-                };
+                // At φ, if the server has asked for it.
+                let due = self.due(Ground::Local, false, now);
                 self.wait_until(due);
                 self.told = State::Waiting;
                 self.order(Action::StateChanged(State::Waiting));

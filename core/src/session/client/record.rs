@@ -10,7 +10,7 @@ use crate::engine::{Producer, Subject};
 #[cfg(feature = "mutants")]
 use crate::mutant::mutant;
 use crate::outbox::Ticket;
-use crate::session::down::{self, Delivery, Persisted, Seat};
+use crate::session::down::{self, Delivery, Persisted};
 use crate::session::up::{self, Exit, Outgoing, Written};
 use crate::time::Instant;
 
@@ -39,7 +39,7 @@ pub struct Record {
     pub standing: Standing,
     /// The application has closed: until when what is left is written.
     pub closing: Option<Instant>,
-    /// Numbered messages that the application no longer waits for: their exits are reported, and no promise waits.
+    /// Messages that the application no longer waits for: their exits are reported, and no promise waits.
     pub aborted: BTreeSet<Ticket>,
     #[cfg(feature = "mutants")]
     unnoted: Option<Box<Written>>,
@@ -98,7 +98,9 @@ impl Record {
                 self.aborted.remove(&exited.ticket);
                 match (exited.n, &exited.exit) {
                     (Some(n), Exit::Settled) => self.given.settled(self.up.producer, n, exited.ticket),
-                    (Some(n), _) => drop(self.requests.end(n)),
+                    (Some(n), _) => {
+                        self.requests.end(n);
+                    }
                     (None, _) => {}
                 }
             }
@@ -146,7 +148,12 @@ impl Record {
             Action::Denied { subject, .. } => drop(self.down.seats.remove(subject)),
             Action::Lost { subjects, from: Some(from) } => self.down.raise(subjects, *from),
             Action::Unbacked(_) => self.given.forget(),
-            Action::Answered { n, .. } | Action::Unanswered { n, .. } => drop(self.requests.end(*n)),
+            Action::Answered { ticket, n } | Action::Unanswered { ticket, n, .. } => {
+                self.requests.end(*n);
+                if !self.up.numbered.iter().any(|numbered| numbered.n == *n) {
+                    self.aborted.remove(ticket);
+                }
+            }
             Action::Write { .. }
             | Action::Leave { .. }
             | Action::Renew { .. }
@@ -179,7 +186,9 @@ impl Record {
 
     /// The application no longer waits for a message.
     pub fn aborted(&mut self, ticket: Ticket) {
-        if self.up.numbered.iter().any(|numbered| numbered.message.ticket == ticket) {
+        let numbered = || self.up.numbered.iter().any(|numbered| numbered.message.ticket == ticket);
+        let waiting = || self.up.waiting.iter().any(|message| message.ticket == ticket);
+        if numbered() || waiting() || self.requests.number_of(ticket).is_some() {
             self.aborted.insert(ticket);
         }
     }
@@ -191,7 +200,7 @@ impl Record {
 
     /// The application wishes to be in a room, which [`Client::admits_room`](super::Client::admits_room) has admitted.
     pub fn wished(&mut self, subject: Subject) {
-        self.down.seats.entry(subject).or_insert_with(Seat::default);
+        self.down.seats.entry(subject).or_default();
     }
 
     /// The application wishes to be in a room no longer. [ROOM-14]

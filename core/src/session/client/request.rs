@@ -3,12 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::outbox::Ticket;
-use crate::time::{Duration, Instant};
-
-/// No request is waited for any longer. [REQ-10]
-pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(3600);
-/// How long one is waited for if the application says nothing.
-pub const REQUEST_TIME: Duration = Duration::from_secs(30);
+use crate::time::Instant;
 
 /// A request without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,8 +17,6 @@ pub(super) enum Stage {
     Idle,
     /// There is a link, or one is dialled.
     Linked,
-    /// As `Linked`, and it is left and the next dial due then.
-    Leaving(Instant),
     Waiting(Instant),
     Suspended,
     Closed,

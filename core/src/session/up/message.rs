@@ -3,7 +3,12 @@
 use crate::engine::RefusalCode;
 use crate::frame::Form;
 use crate::outbox::Ticket;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
+
+/// No request is waited for any longer. [REQ-10]
+pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(3600);
+/// How long one is waited for if the application says nothing. [REQ-10]
+pub const REQUEST_TIME: Duration = Duration::from_secs(30);
 
 /// One outgoing message, as far as the protocol must know it. What stands behind `form` acts only as long as the
 /// message has no number. [SEND-1] [SEND-5]
@@ -29,6 +34,12 @@ impl Outgoing {
     /// A message that waits its turn for as long as it takes.
     pub const fn new(ticket: Ticket, bytes: u32, form: Form) -> Self {
         Self { ticket, bytes, form, priority: 0, key: None, expires: None, answer_by: None }
+    }
+
+    /// The same as a request, whose answer is waited for so long, an hour at most. [REQ-10]
+    #[must_use]
+    pub fn answered_within(self, timeout: Duration, now: Instant) -> Self {
+        Self { answer_by: Some(now + timeout.min(REQUEST_TIME_MAX)), ..self }
     }
 
     /// When it leaves unwritten.

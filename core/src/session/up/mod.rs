@@ -13,7 +13,7 @@ mod verdicts;
 mod waiting;
 
 pub use greeting::{Hello, NotWelcome, Producing, Welcome};
-pub use message::{Dropped, Exit, Exited, Outgoing, Unwritten};
+pub use message::{Dropped, Exit, Exited, Outgoing, REQUEST_TIME, REQUEST_TIME_MAX, Unwritten};
 pub use record::{NotARecord, Numbered, Record};
 pub use sending::{Gate, LinkEnd, Sending, Written};
 pub use settling::{Ack, Ended, Judgement, Settling};
