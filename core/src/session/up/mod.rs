@@ -5,6 +5,7 @@
 //! turns it into engine calls and their answers into `ack`s.
 
 mod greeting;
+mod issued;
 mod message;
 mod record;
 mod sending;
@@ -15,7 +16,8 @@ pub use greeting::{Hello, NotWelcome, Producing, Welcome};
 pub use message::{Dropped, Exit, Exited, Outgoing};
 pub use record::{NotARecord, Numbered, Record};
 pub use sending::{LinkEnd, Sending, Written};
-pub use settling::{Ack, Ended, Judgement, Settling};
+pub use settling::{Ended, Judgement, Settling};
+pub use verdicts::Ack;
 
 use crate::time::Duration;
 
