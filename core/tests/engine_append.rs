@@ -48,8 +48,10 @@ fn without_a_record_nothing_is_stored() {
 /// [ENG-15] Whatever the further answer, and never beyond what is settled.
 #[test]
 fn oldest_is_applied_even_where_nothing_is_stored() {
-    for call in 0..4 {
-        let mut bench = claimed();
+    for call in 0..6 {
+        let config = MemoryConfig { messages_max: 1, age_min: secs(10), ..MemoryConfig::default() };
+        let mut bench = Bench::with(config);
+        bench.claimed(1, 1, 1, 0);
         for n in 1..=4 {
             bench.refuse(1, 1, 1, n);
         }
@@ -60,11 +62,17 @@ fn oldest_is_applied_even_where_nothing_is_stored() {
                 Appended::Duplicate { mark: 4, refusals } if refusals.len() == 2
             )),
             2 => assert_eq!(bench.refuse(1, 1, 3, 9), RefusalAnswer::Gap { mark: 4 }),
-            _ => assert!(matches!(bench.refuse(1, 1, 3, 2), RefusalAnswer::Duplicate { mark: 4, .. })),
+            3 => assert!(matches!(bench.refuse(1, 1, 3, 2), RefusalAnswer::Duplicate { mark: 4, .. })),
+            4 => {
+                bench.fill(&["room"]);
+                let full = Appended::Full { mark: 4, numbers: vec![] };
+                assert_eq!(bench.append(1, 1, 3, 5, &posts("room", 5..=5)), full);
+            }
+            _ => assert!(matches!(bench.append(1, 1, 3, 4, &[]), Appended::Duplicate { mark: 4, .. })),
         }
         assert_eq!(bench.engine.memory_use().refusals, 2, "call {call}");
         assert_eq!(bench.claim(1, 2, 2, 4), Claimed::Unknown, "the floor is 3");
-        assert_eq!(bench.claimed(1, 2, 3, 4), (4, vec![3, 4]));
+        assert_eq!(bench.claimed(1, 3, 3, 4), (4, vec![3, 4]));
     }
 }
 
@@ -111,7 +119,7 @@ fn repetition_stores_nothing_twice() {
         assert_eq!(answer, Appended::Duplicate { mark: 4, refusals });
     }
     let answer = bench.append(1, 1, 1, 3, &posts("room", 3..=6));
-    assert_eq!(answer, Appended::Stored { mark: 6, numbers: vec![4, 5] });
+    assert_eq!(answer, Appended::Stored { mark: 6, numbers: vec![4, 5] }, "without what was settled");
     let Read::Interval(it) = bench.read_all(&filter(&[("room", 0)]), 0) else { panic!() };
     assert_eq!(ids(&it.messages), [2, 3, 4, 5, 6]);
 }
@@ -166,6 +174,20 @@ fn a_long_message_waits_for_the_room_of_several() {
     assert_eq!(bench.trimmed("room"), 4);
 }
 
+/// [ENG-18] Without a bound on the age of what may be discarded, nothing is ever answered *full*.
+#[test]
+fn any_single_message_finds_room() {
+    let mut bench = Bench::with(MemoryConfig { octets_max: 2000, ..MemoryConfig::default() });
+    bench.claimed(1, 1, 1, 0);
+    for n in 1..=20 {
+        let octets = if n % 4 == 0 { 1 << 20 } else { 500 };
+        let batch = [Post::new("room".into(), Body { id: n as u32, octets })];
+        assert!(stored(&bench.append(1, 1, n, n, &batch)));
+        let of = filter(&[("room", n - 1)]);
+        assert_eq!(interval(bench.read_all(&of, n - 1)).2, [n], "the newest is there");
+    }
+}
+
 /// [ENG-20] [SEND-13]
 #[test]
 fn an_empty_batch_is_a_release_whatever_its_number() {
@@ -181,20 +203,32 @@ fn an_empty_batch_is_a_release_whatever_its_number() {
     assert_eq!(bench.engine.memory_use().refusals, 0);
 }
 
-/// [ENG-30] [EPOCH-5]
+/// [ENG-30] [EPOCH-5] Before every other test, of the fence and of the head too.
 #[test]
 fn calls_of_another_log_epoch_fail_and_do_nothing() {
     let mut bench = claimed();
-    let (old, fence, now) = (bench.epoch.clone(), bench.fence(1, 1, 1), bench.now);
+    let (old, now) = (bench.epoch.clone(), bench.now);
+    // One that holds in the new log, one of an older link, one of nobody.
+    let fences = [bench.fence(1, 1, 1), bench.fence(1, 0, 1), bench.fence(9, 1, 1)];
     bench.engine.restart("e2".into());
     bench.claimed(1, 1, 1, 0);
     let engine = &mut bench.engine;
     let changed = Failure::EpochChanged;
-    assert_eq!(engine.append(&fence, 1, &posts("room", 1..=1), now), Err(changed));
-    assert_eq!(engine.refuse(&fence, 1, &code("forbidden"), now), Err(changed));
+    for fence in fences {
+        for n in [0, 1, 9] {
+            assert_eq!(engine.append(&fence, n, &posts("room", 1..=1), now), Err(changed));
+            assert_eq!(engine.append(&fence, n, &[], now), Err(changed));
+            assert_eq!(engine.refuse(&fence, n, &code("forbidden"), now), Err(changed));
+        }
+    }
     let filter = filter(&[("room", 0)]);
-    assert_eq!(engine.read(&old, &filter, ALL, UNLIMITED, Direction::Upwards, now), Err(changed));
-    assert_eq!(engine.tail(&old, &filter, &mut Cursor::after(0), UNLIMITED, now), Err(changed));
+    for after in [0, 99] {
+        let (span, before) = (Span { after, ..ALL }, Cursor::after(after));
+        assert_eq!(engine.read(&old, &filter, span, UNLIMITED, Direction::Upwards, now), Err(changed));
+        let mut cursor = before.clone();
+        assert_eq!(engine.tail(&old, &filter, &mut cursor, UNLIMITED, now), Err(changed));
+        assert_eq!(cursor, before);
+    }
     assert_eq!(engine.trimmed(&old, &filter, now), Err(changed));
     assert_eq!(engine.publish(&old, post("room", 1), now), Err(changed));
     bench.epoch = "e2".into();

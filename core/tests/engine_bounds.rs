@@ -9,6 +9,7 @@ fn tight() -> MemoryConfig {
         octets_max: 50 * (100 + STORED_OVERHEAD_OCTETS),
         inbox_octets_max: 20_000,
         records_max: 20,
+        records_anonymous_max: 10,
         records_per_identity_max: 5,
         subjects_idle_max: 30,
         ..MemoryConfig::default()
@@ -71,6 +72,7 @@ fn bounds_of_zero_still_let_messages_through() {
         messages_max: 0,
         octets_max: 0,
         records_max: 0,
+        records_anonymous_max: 0,
         records_per_identity_max: 0,
         refusals_max: 0,
         inbox_octets_max: 0,
@@ -92,25 +94,33 @@ fn a_flood_of_strangers_costs_what_the_bounds_say() {
     let config = tight();
     let mut bench = Bench::with(config);
     let refused = code("forbidden");
+    let mut turned_away = 0;
     for id in 0..20_000u128 {
+        bench.pass(secs(if id % 100 == 0 { 60 * 60 } else { 1 }));
+        let identity = if id % 3 == 0 { Identity::named } else { Identity::anonymous };
         let claim = Claim {
             producer: Producer(id.to_be_bytes()),
-            identity: Identity::anonymous(&format!("x-{id}")),
+            identity: identity(&format!("x-{id}")),
             inbox: format!("_inbox.{id}").as_str().into(),
             link: 1 + id as u64 % 3,
             oldest: 1,
             written: 0,
             born: None,
         };
-        bench.engine.claim(&claim, bench.now).unwrap();
+        let claimed = bench.engine.claim(&claim, bench.now).unwrap();
+        turned_away += u32::from(claimed == Claimed::Full);
         let fence = Fence { producer: claim.producer, ..bench.fence(0, claim.link, 1) };
-        let batch = [post(&format!("room-{id}"), 1), Post { subject: claim.inbox, ..post("", 2) }];
-        assert!(stored(&bench.engine.append(&fence, 1, &batch, bench.now).unwrap()));
-        bench.engine.refuse(&fence, 3, &refused, bench.now).unwrap();
+        let inbox = Post { subject: claim.inbox, tag: Some(1), ..post("", 2) };
+        let batch = [post(&format!("room-{id}"), 1), inbox, post(&format!("_request-{id}"), 3)];
+        let appended = bench.engine.append(&fence, 1, &batch, bench.now).unwrap();
+        assert_eq!(stored(&appended), claimed != Claimed::Full);
+        bench.engine.refuse(&fence, 4, &refused, bench.now).unwrap();
         bench.engine.publish(&bench.epoch, post("a", 1), bench.now).unwrap();
         let holds = bench.engine.memory_use();
+        assert_eq!(holds.identities, holds.records);
         assert!(holds.records <= 20 && holds.refusals <= 20 && holds.casts <= CASTS_MAX, "{holds:?}");
         assert!(holds.messages <= 50 + 20 && holds.octets <= config.octets_max + 20_000, "{holds:?}");
-        assert!(holds.subjects <= holds.messages + 30 + 20, "{holds:?}");
+        assert!(holds.subjects <= 50 + 30 + 20, "{holds:?}");
     }
+    assert!((10_000..19_000).contains(&turned_away), "{turned_away} while all were in use");
 }

@@ -84,7 +84,7 @@ fn an_empty_filter_answers_the_head() {
     assert_eq!(interval(bench.read_all(&Filter::new(), 0)), (0, 2, vec![], false));
 }
 
-/// A single message passes whatever the limit, or its reader would stop for good.
+/// [ENG-25] A single message passes whatever the limit, or its reader would stop for good.
 #[test]
 fn bytes_are_limited_and_one_message_always_passes() {
     let mut bench = six();
@@ -100,7 +100,7 @@ fn bytes_are_limited_and_one_message_always_passes() {
     assert_eq!(read(&mut bench, 299, Downwards), (1, 6, vec![3, 5], true));
 }
 
-/// [EPOCH-6]
+/// [ENG-31] [EPOCH-6] Of a replica that lags, not of a client that lies: from there on, messages would be skipped.
 #[test]
 fn a_position_above_the_head_is_said_to_be_one() {
     let mut bench = six();
@@ -158,7 +158,7 @@ fn what_is_missing_is_said_instead_of_an_interval() {
     assert_eq!(interval(bench.read_all(&filter(&[("c", 0)]), 0)), (0, 6, vec![4], false));
 }
 
-/// [PAGE-3] Downwards, an interval does not reach below what has been discarded.
+/// [ENG-25] [PAGE-3] Downwards, an interval does not reach below what has been discarded.
 #[test]
 fn a_page_ends_where_the_log_does() {
     let mut bench = trimmed_bench();
@@ -169,6 +169,22 @@ fn a_page_ends_where_the_log_does() {
     assert_eq!(page(&mut bench, "b", 9, 9), (2, 6, vec![6], false));
     assert_eq!(page(&mut bench, "c", 9, 9), (0, 6, vec![4], false));
     assert_eq!(page(&mut bench, "a", 3, 9), (2, 2, vec![], false), "everything there was is gone");
+}
+
+/// [ENG-25] What was discarded below the asked part of its subject holds no other subject up.
+#[test]
+fn a_page_goes_below_what_was_not_asked_for() {
+    let mut bench = Bench::with(MemoryConfig { messages_max: 3, ..MemoryConfig::default() });
+    bench.fill(&["a", "b", "c", "b", "a"]);
+    // 1 and 2 are gone; 3 c, 4 b, 5 a are left.
+    let page = |bench: &mut Bench, of: &[(&str, u64)], after| {
+        interval(bench.read(&filter(of), span(after, 9), 9, Downwards))
+    };
+    assert_eq!(page(&mut bench, &[("a", 0), ("c", 0)], 0), (1, 5, vec![3, 5], false));
+    assert_eq!(page(&mut bench, &[("a", 0), ("b", 0)], 0), (2, 5, vec![4, 5], false));
+    assert_eq!(page(&mut bench, &[("a", 0), ("b", 2)], 0), (1, 5, vec![4, 5], false), "from");
+    assert_eq!(page(&mut bench, &[("a", 1), ("b", 2)], 0), (0, 5, vec![4, 5], false));
+    assert_eq!(page(&mut bench, &[("a", 0), ("b", 0)], 2), (2, 5, vec![4, 5], false), "after");
 }
 
 /// [ENG-28] By age too; and the number of a message is never given again.

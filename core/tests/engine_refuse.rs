@@ -61,6 +61,23 @@ fn the_257th_refusal_waits_for_a_release() {
     assert!(stored(&bench.append(1, 2, 2, most + 2, &posts("room", 1..=1))), "appends are not held up");
 }
 
+/// [ENG-19] [ENG-15] The order of the tests: the release, the gap, the duplicate, and only then whether there is room.
+#[test]
+fn a_full_record_still_knows_what_was_settled() {
+    let mut bench = claimed();
+    let most = REFUSALS_MAX as u64;
+    for n in 1..=most {
+        bench.refuse(1, 1, 1, n);
+    }
+    assert_eq!(bench.refuse(1, 1, 1, most + 2), RefusalAnswer::Gap { mark: most });
+    for n in [1, most] {
+        let RefusalAnswer::Duplicate { mark, refusals } = bench.refuse(1, 1, 1, n) else { panic!() };
+        assert_eq!((mark, refusals.len()), (most, REFUSALS_MAX));
+    }
+    assert_eq!(bench.refuse(1, 1, 2, most + 1), RefusalAnswer::Refused { mark: most + 1 }, "and a release");
+    assert_eq!(bench.refuse(1, 1, 2, most + 2), RefusalAnswer::Full { mark: most + 1 });
+}
+
 /// [REF-3] Through any number of links, and whatever a zombie says.
 #[test]
 fn a_refusal_is_kept_until_it_is_let_go() {

@@ -1,6 +1,7 @@
 //! A tail answers adjacent intervals and the casts since the last look, to any number of nodes.
 mod engine_common;
 use engine_common::*;
+use everwire_core::Duration;
 use everwire_core::engine::*;
 
 /// [ENG-27]
@@ -131,6 +132,23 @@ fn casts_wait_in_bounded_room_only() {
     bench.pass(CAST_AGE_MAX);
     assert_eq!(bench.look(&of, &mut cursor).3, [0u32; 0]);
     assert_eq!(bench.engine.memory_use().casts, 0);
+}
+
+/// [ENG-29]
+#[test]
+fn a_cast_waits_five_seconds_for_a_tail_that_has_begun() {
+    let mut bench = Bench::new();
+    let of = filter(&[("a", 0)]);
+    let (mut soon, mut late) = (Cursor::after(0), Cursor::after(0));
+    bench.look(&of, &mut soon);
+    bench.look(&of, &mut late);
+    bench.publish("a", 1);
+    bench.pass(secs(4));
+    bench.publish("a", 2);
+    bench.pass(Duration::from_micros(999_999));
+    assert_eq!(bench.look(&of, &mut soon).3, [1, 2]);
+    bench.pass(Duration::from_micros(1));
+    assert_eq!(bench.look(&of, &mut late).3, [2], "5 s old, and 1 s");
 }
 
 /// [ENG-30] [EPOCH-5] A tail does not go on in a new log, nor do casts of the old one reach it.

@@ -30,6 +30,11 @@ impl<P> Post<P> {
     pub fn new(subject: Subject, payload: P) -> Self {
         Self { subject, payload, tag: None }
     }
+
+    /// This message under the number that the log has given it.
+    pub(super) fn stored(self, s: u64) -> Message<P> {
+        Message { s, subject: self.subject, payload: self.payload, tag: self.tag }
+    }
 }
 
 /// A stored message.

@@ -12,14 +12,14 @@ pub const CAST_OCTETS_MAX: u64 = 1 << 20;
 /// How long a cast waits. A node looks within milliseconds; who comes later is told what has long passed.
 pub const CAST_AGE_MAX: Duration = Duration::from_secs(5);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Cast<P> {
     at: Instant,
     post: Post<P>,
 }
 
 /// The last few casts, numbered for the cursors' sake alone: who falls behind misses some.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Casts<P> {
     waiting: VecDeque<Cast<P>>,
     octets: u64,

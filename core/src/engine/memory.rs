@@ -1,8 +1,9 @@
 //! The engine in memory: everything dies with it, and its successor says so by another log epoch.
 
-use super::casts::Casts;
+use super::casts::{CAST_AGE_MAX, Casts};
+use super::inboxes::INBOX_AGE_MAX;
 use super::log::{Log, LogBounds};
-use super::records::{ClaimVerdict, RECORDS_PER_IDENTITY_MAX, RecordCaps, Records};
+use super::records::{ClaimVerdict, RECORD_AGE_MAX, RECORDS_PER_IDENTITY_MAX, RecordCaps, Records};
 use super::{
     Appended, Claim, Claimed, Cursor, Direction, Engine, Failure, Fence, Filter, Limit, LogEpoch, Payload,
     Post, Producer, Read, RefusalAnswer, RefusalCode, Span, Subject, Tailed,
@@ -25,11 +26,13 @@ pub struct MemoryConfig {
     pub age_min: Duration,
     /// `limits.message` at the start of a log epoch, within [LIM-2]. [`Memory::raise_message_octets_max`] raises it.
     pub message_octets_max: u32,
-    /// How many bytes all inboxes together keep; the oldest answers go first, and their requests end by their
-    /// timeout.
+    /// How many bytes all inboxes together keep, counted as in the log. Of whom the producer was used least recently
+    /// loses answers first, and their requests end by their timeout.
     pub inbox_octets_max: u64,
     /// How many producers are on record.
     pub records_max: usize,
+    /// How many producers of anonymous identities are on record: fewer than that, so that others always find a place.
+    pub records_anonymous_max: usize,
     /// How many producers of one identity are on record.
     pub records_per_identity_max: usize,
     /// How many refusals are kept over all records: 256 each would be a multiple of everything else.
@@ -52,6 +55,7 @@ impl Default for MemoryConfig {
             message_octets_max: MESSAGE_BYTES_DEFAULT as u32,
             inbox_octets_max: 64 << 20,
             records_max: 100_000,
+            records_anonymous_max: 75_000,
             records_per_identity_max: RECORDS_PER_IDENTITY_MAX,
             refusals_max: 1 << 20,
             subjects_idle_max: 1 << 16,
@@ -71,6 +75,8 @@ pub struct MemoryUse {
     pub subjects: usize,
     /// Producers on record.
     pub records: usize,
+    /// Identities that these are bound to.
+    pub identities: usize,
     /// Refusals over all records.
     pub refusals: usize,
     /// Casts that wait for tails to look.
@@ -80,7 +86,7 @@ pub struct MemoryUse {
 /// The engine in memory, and the one place of the core that holds payloads.
 ///
 /// Time is what its callers say; one that goes backwards, as the clocks of several nodes might, stands still instead.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Memory<P> {
     config: MemoryConfig,
     epoch: LogEpoch,
@@ -90,7 +96,11 @@ pub struct Memory<P> {
     casts: Casts<P>,
     changes: u64,
     message_octets_max: u32,
+    /// Nothing goes before.
+    due: Instant,
 }
+
+const NEVER: Instant = Instant::from_micros(u64::MAX);
 
 impl<P: Payload> Memory<P> {
     /// An empty log. Its epoch must be a name that no log had before it [ENG-1].
@@ -105,13 +115,14 @@ impl<P: Payload> Memory<P> {
         });
         let records = Records::new(RecordCaps {
             records_max: config.records_max,
+            anonymous_max: config.records_anonymous_max,
             per_identity_max: config.records_per_identity_max,
             refusals_max: config.refusals_max,
         });
         let range = MESSAGE_BYTES_LEAST as u32..=MESSAGE_BYTES_MOST as u32;
         let message_octets_max = config.message_octets_max.clamp(*range.start(), *range.end());
         let (now, casts) = (Instant::default(), Casts::new());
-        Self { config, epoch, now, log, records, casts, changes: 0, message_octets_max }
+        Self { config, epoch, now, log, records, casts, changes: 0, message_octets_max, due: NEVER }
     }
 
     /// Loses everything, as a crash does, and goes on under a name that no log had before [ENG-2], [KEEP-4].
@@ -155,8 +166,8 @@ impl<P: Payload> Memory<P> {
         self.message_octets_max = self.message_octets_max.max(octets.min(MESSAGE_BYTES_MOST as u32));
     }
 
-    /// When something is due to go. Everything that is overdue goes at the next call anyway, so waking the engine up
-    /// gives back memory and changes no answer.
+    /// When something is due to go, or earlier. Everything that is overdue goes at the next call anyway, so waking the
+    /// engine up gives back memory and changes no answer.
     pub fn next_deadline(&self) -> Option<Instant> {
         [self.log.deadline(), self.records.deadline(), self.casts.deadline()].into_iter().flatten().min()
     }
@@ -164,10 +175,19 @@ impl<P: Payload> Memory<P> {
     /// Lets go what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        if self.now < self.due {
+            return;
+        }
         self.log.expire(self.now);
         self.casts.expire(self.now);
         self.records.expire(self.now);
         self.bury();
+        self.due = self.next_deadline().unwrap_or(NEVER);
+    }
+
+    /// Something is in here from now on that is due after so long.
+    fn due_after(&mut self, age: Duration) {
+        self.due = self.due.min(self.now + age);
     }
 
     /// How much it holds.
@@ -177,6 +197,7 @@ impl<P: Payload> Memory<P> {
             octets: self.log.octets(),
             subjects: self.log.subjects(),
             records: self.records.len(),
+            identities: self.records.identities(),
             refusals: self.records.refusals(),
             casts: self.casts.len(),
         }
@@ -190,8 +211,8 @@ impl<P: Payload> Memory<P> {
 
     /// An inbox goes with its record. [ENG-23]
     fn bury(&mut self) {
-        for inbox in self.records.take_orphans() {
-            self.log.close_inbox(&inbox);
+        for (inbox, owner) in self.records.take_orphans() {
+            self.log.inboxes.close(&inbox, owner);
         }
     }
 }
@@ -204,9 +225,11 @@ impl<P: Payload> Engine<P> for Memory<P> {
         Ok(match verdict {
             ClaimVerdict::Unknown => Claimed::Unknown,
             ClaimVerdict::Fenced => Claimed::Fenced,
+            ClaimVerdict::Full => Claimed::Full,
             ClaimVerdict::Claimed { mark, born, refusals, created } => {
                 if created {
-                    self.log.open_inbox(&claim.inbox);
+                    self.log.inboxes.open(&claim.inbox, claim.producer);
+                    self.due_after(RECORD_AGE_MAX);
                 }
                 let (epoch, head, durable) = (self.epoch.clone(), self.log.head(), self.config.durable);
                 let limit = self.message_octets_max;
@@ -224,31 +247,33 @@ impl<P: Payload> Engine<P> for Memory<P> {
     ) -> Result<Appended, Failure> {
         self.enter(&fence.epoch, now)?;
         let (log, now) = (&mut self.log, self.now);
-        let appended = self.records.under(fence, now, |record| {
-            // An empty batch is a release, whatever its n. [ENG-20]
-            if !batch.is_empty() && n > record.mark + 1 {
-                return Appended::Gap { mark: record.mark };
-            }
-            let settled = usize::try_from((record.mark + 1).saturating_sub(n)).unwrap_or(usize::MAX);
-            let fresh = batch.get(settled..).unwrap_or_default();
-            if fresh.is_empty() {
-                return Appended::Duplicate { mark: record.mark, refusals: record.refusals() };
-            }
-            let mut numbers = Vec::with_capacity(fresh.len());
-            for post in fresh {
-                if !log.has_room(post, now) {
-                    return Appended::Full { mark: record.mark, numbers };
-                }
-                numbers.push(log.store(post.clone(), now));
-                record.mark += 1;
-            }
-            Appended::Stored { mark: record.mark, numbers }
-        });
-        self.bury();
-        if matches!(appended, Some(Appended::Stored { .. } | Appended::Full { .. })) {
-            self.changes += 1;
+        let Some(record) = self.records.under(fence, now) else { return Ok(Appended::Fenced) };
+        // An empty batch is a release, whatever its n. [ENG-20]
+        if !batch.is_empty() && n > record.mark + 1 {
+            return Ok(Appended::Gap { mark: record.mark });
         }
-        Ok(appended.unwrap_or(Appended::Fenced))
+        let settled = usize::try_from((record.mark + 1).saturating_sub(n)).unwrap_or(usize::MAX);
+        let fresh = batch.get(settled..).unwrap_or_default();
+        if fresh.is_empty() {
+            return Ok(Appended::Duplicate { mark: record.mark, refusals: record.refusals() });
+        }
+        let mut numbers = Vec::with_capacity(fresh.len());
+        for post in fresh {
+            if !log.has_room(post, now) {
+                break;
+            }
+            numbers.push(log.store(post, now));
+            record.mark += 1;
+        }
+        let mark = record.mark;
+        let all = numbers.len() == fresh.len();
+        if !numbers.is_empty() {
+            self.log.inboxes.relieve(|producer| self.records.used(producer));
+            self.changes += 1;
+            self.due_after(self.config.age_max);
+            self.due_after(INBOX_AGE_MAX);
+        }
+        Ok(if all { Appended::Stored { mark, numbers } } else { Appended::Full { mark, numbers } })
     }
 
     fn refuse(
@@ -259,21 +284,9 @@ impl<P: Payload> Engine<P> for Memory<P> {
         now: Instant,
     ) -> Result<RefusalAnswer, Failure> {
         self.enter(&fence.epoch, now)?;
-        let refused = self.records.under(fence, self.now, |record| {
-            if n > record.mark + 1 {
-                return RefusalAnswer::Gap { mark: record.mark };
-            }
-            if n <= record.mark {
-                return RefusalAnswer::Duplicate { mark: record.mark, refusals: record.refusals() };
-            }
-            if record.refuse(n, code) {
-                RefusalAnswer::Refused { mark: record.mark }
-            } else {
-                RefusalAnswer::Full { mark: record.mark }
-            }
-        });
+        let answer = self.records.refuse(fence, n, code, self.now);
         self.bury();
-        Ok(refused.unwrap_or(RefusalAnswer::Fenced))
+        Ok(answer)
     }
 
     fn read(
@@ -324,6 +337,7 @@ impl<P: Payload> Engine<P> for Memory<P> {
         self.enter(epoch, now)?;
         self.casts.publish(cast, self.now);
         self.changes += 1;
+        self.due_after(CAST_AGE_MAX);
         Ok(())
     }
 

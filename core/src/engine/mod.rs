@@ -6,9 +6,11 @@
 mod answers;
 mod call;
 mod casts;
+mod inboxes;
 mod log;
 mod memory;
 mod names;
+mod reading;
 mod records;
 
 pub use answers::{
@@ -17,19 +19,20 @@ pub use answers::{
 };
 pub use call::{Answer, Call};
 pub use casts::{CAST_AGE_MAX, CAST_OCTETS_MAX, CASTS_MAX};
-pub use log::{INBOX_AGE_MAX, INBOX_ANSWERS_MAX, INBOX_OCTETS_MAX, STORED_OVERHEAD_OCTETS};
+pub use inboxes::{INBOX_AGE_MAX, INBOX_ANSWERS_MAX, INBOX_OCTETS_MAX};
+pub use log::STORED_OVERHEAD_OCTETS;
 pub use memory::{Memory, MemoryConfig, MemoryUse};
 pub use names::{Claim, Fence, Filter, Identity, LogEpoch, Producer, RefusalCode, Subject};
-pub use records::{RECORD_AGE_MAX, RECORDS_PER_IDENTITY_MAX, REFUSALS_MAX};
+pub use records::{RECORD_AGE_MAX, RECORD_IN_USE, RECORDS_PER_IDENTITY_MAX, REFUSALS_MAX};
 
 use crate::time::Instant;
 
 /// The server's log, as nodes see it. Each call is atomic: as if at one instant with respect to every other call of
 /// any node.
 ///
-/// **An engine is driven, and calls nobody.** A node issues a call, and whoever drives the node carries it out: at
+/// **An engine is driven, and calls nobody.** A node issues a [`Call`], and whoever drives the node carries it out: at
 /// once on a [`Memory`], over a network elsewhere, and in the simulator when the schedule says so, or twice, or after
-/// the node has died. Nothing in an answer depends on when it arrives.
+/// the node has died. Nothing in an [`Answer`] depends on when it arrives.
 ///
 /// **A tail is pulled.** [`Engine::tail`] answers the interval that lies next to the last one, and a node looks again
 /// when it has been woken: by its driver, which watches [`Memory::changes`] or what a remote engine has for it. A wake-up
@@ -37,6 +40,9 @@ use crate::time::Instant;
 /// and an engine that keeps nothing for a tail cannot be filled by tails that nobody looks at.
 ///
 /// **Calls that belong to a link carry the log epoch of its claim** and fail when it has changed [ENG-30].
+///
+/// **What is addressed to the server itself is not kept**: a subject that begins with `_` and is no producer's inbox
+/// gives its messages numbers, and nobody can read them [ENG-32].
 pub trait Engine<P: Payload> {
     /// Takes a producer over for a link and fences every older one.
     fn claim(&mut self, claim: &Claim, now: Instant) -> Result<Claimed, Failure>;

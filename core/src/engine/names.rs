@@ -48,6 +48,13 @@ name! {
     Subject
 }
 
+impl Subject {
+    /// Whether it is a place of the server's own, such as an inbox: no client joins it, pages it or writes to it.
+    pub fn is_internal(&self) -> bool {
+        self.0.starts_with('_')
+    }
+}
+
 name! {
     /// The life of one log. Positions, marks and numbers mean nothing outside the epoch in which they were given.
     LogEpoch
@@ -87,8 +94,8 @@ pub struct Claim {
     pub producer: Producer,
     /// Who claims it.
     pub identity: Identity,
-    /// The subject of the producer's private inbox, named by a one-way function of the producer: the engine must
-    /// know it to let the inbox go with the record.
+    /// The subject of the producer's private inbox, `_` and a one-way function of the producer: the engine must know it
+    /// to let the inbox go with the record. [REQ-4]
     pub inbox: Subject,
     /// The link that will write under it.
     pub link: u64,

@@ -18,6 +18,8 @@ pub struct Record {
     pub producer: Producer,
     pub identity: Identity,
     pub inbox: Subject,
+    /// What its inbox may have lost before it was opened.
+    pub before: u64,
     pub link: u64,
     pub born: u64,
     pub floor: u64,
@@ -51,6 +53,7 @@ pub struct Stored {
     pub subject: Subject,
     pub body: Body,
     pub tag: Option<u64>,
+    /// In an inbox.
     pub answer: bool,
     pub gone: bool,
 }
@@ -69,6 +72,8 @@ pub struct Model {
     pub log: Vec<Stored>,
     /// With the time of each.
     pub casts: Vec<(Instant, Post<Body>)>,
+    /// The highest number that was stored for nobody, or in an inbox that has gone.
+    unread: u64,
     uses: u64,
     lives: u64,
 }
@@ -76,13 +81,14 @@ pub struct Model {
 impl Model {
     pub fn new(config: MemoryConfig, epoch: LogEpoch) -> Self {
         let (records, log, casts) = (Vec::new(), Vec::new(), Vec::new());
-        Self { config, epoch, now: Instant::default(), records, log, casts, uses: 0, lives: 0 }
+        Self { config, epoch, now: Instant::default(), records, log, casts, unread: 0, uses: 0, lives: 0 }
     }
 
     pub fn restart(&mut self, epoch: LogEpoch) {
         self.epoch = epoch;
         self.records.clear();
         self.log.clear();
+        self.unread = 0;
         // Cursors go on counting, but nothing of the old log reaches them.
         self.casts.iter_mut().for_each(|(at, _)| *at = Instant::default());
     }
@@ -96,7 +102,13 @@ impl Model {
     }
 
     pub fn trimmed(&self, subject: &Subject) -> u64 {
-        self.log.iter().filter(|it| it.gone && it.subject == *subject).map(|it| it.s).max().unwrap_or(0)
+        let gone = self.log.iter().filter(|it| it.gone && it.subject == *subject).map(|it| it.s).max();
+        let inbox = self.records.iter().find(|record| record.inbox == *subject);
+        match inbox {
+            Some(record) => gone.unwrap_or(0).max(record.before),
+            None if subject.as_str().starts_with('_') => self.unread,
+            None => gone.unwrap_or(0),
+        }
     }
 
     pub fn alive(&self) -> impl Iterator<Item = &Stored> {
@@ -123,80 +135,99 @@ impl Model {
 
     fn remove(&mut self, at: usize) {
         let record = self.records.remove(at);
-        self.log.iter_mut().filter(|it| it.subject == record.inbox).for_each(|it| it.gone = true);
+        for it in self.log.iter_mut().filter(|it| it.subject == record.inbox) {
+            it.gone = true;
+            self.unread = self.unread.max(it.s);
+        }
     }
 
-    /// The one that goes first among some: anonymous before named, unused before used, the least recently used.
-    fn first_to_go(&self, among: impl Fn(&Record) -> bool) -> Option<usize> {
+    /// The least recently used of some.
+    fn least_recent(&self, among: impl Fn(&Record) -> bool) -> Option<usize> {
         let candidates = (0..self.records.len()).filter(|at| among(&self.records[*at]));
-        candidates.min_by_key(|at| {
-            let record = &self.records[*at];
-            (!record.identity.anonymous, record.mark() > 0, record.used)
-        })
+        candidates.min_by_key(|at| self.records[*at].used)
     }
 
-    fn make_room(&mut self, identity: &Identity) {
-        while self.records.iter().filter(|it| it.identity == *identity).count()
-            >= self.config.records_per_identity_max
-        {
-            self.remove(self.first_to_go(|it| it.identity == *identity).unwrap());
-        }
-        while self.records.len() >= self.config.records_max {
-            self.remove(self.first_to_go(|_| true).unwrap());
-        }
+    /// Lets a record go if one more of this identity is too many; false if all that could go are in use.
+    fn make_room(&mut self, identity: &Identity, before: Option<&Identity>) -> bool {
+        let idle = |it: &Record| self.now.since(it.used_at) >= RECORD_IN_USE;
+        let count = |among: &dyn Fn(&Record) -> bool| self.records.iter().filter(|it| among(it)).count();
+        let (own, anonymous) = (|it: &Record| it.identity == *identity, |it: &Record| it.identity.anonymous);
+        let more_anonymous = identity.anonymous && before.is_none_or(|before| !before.anonymous);
+        let anonymous_max = self.config.records_anonymous_max.min(self.config.records_max - 1).max(1);
+        let goes = if count(&own) >= self.config.records_per_identity_max {
+            self.least_recent(|it| own(it) && idle(it))
+        } else if more_anonymous && count(&anonymous) >= anonymous_max {
+            self.least_recent(|it| anonymous(it) && idle(it))
+        } else if before.is_none() && self.records.len() >= self.config.records_max {
+            self.least_recent(|it| anonymous(it) && idle(it)).or(self.least_recent(idle))
+        } else {
+            return true;
+        };
+        goes.map(|at| self.remove(at)).is_some()
     }
 
     pub fn claim(&mut self, claim: &Claim) -> Claimed {
         self.uses += 1;
-        let found = self.records.iter().position(|it| it.producer == claim.producer);
-        let (mark, born, refusals) = match found {
-            None if claim.written > 0 => return Claimed::Unknown,
-            None => {
-                self.make_room(&claim.identity);
-                self.lives += 1;
-                self.records.push(Record {
-                    producer: claim.producer,
-                    identity: claim.identity.clone(),
-                    inbox: claim.inbox.clone(),
-                    link: claim.link,
-                    born: claim.link,
-                    floor: 1,
-                    verdicts: Vec::new(),
-                    used_at: self.now,
-                    used: self.uses,
-                    life: self.lives,
-                });
-                (0, claim.link, Vec::new())
+        let Some(at) = self.records.iter().position(|it| it.producer == claim.producer) else {
+            if claim.written > 0 {
+                return Claimed::Unknown;
             }
-            Some(at) => {
-                let record = &self.records[at];
-                let mark = record.mark();
-                if claim.born.is_some_and(|born| born != record.born) {
-                    return Claimed::Unknown;
-                }
-                if record.identity != claim.identity && !(mark == 0 && claim.written == 0) {
-                    return Claimed::Unknown;
-                }
-                if record.link >= claim.link {
-                    return Claimed::Fenced;
-                }
-                if mark + 1 < claim.oldest || mark > claim.written || claim.oldest < record.floor {
-                    return Claimed::Unknown;
-                }
-                let mut record = self.records.remove(at);
-                self.make_room(&claim.identity);
-                record.identity = claim.identity.clone();
-                record.link = claim.link;
-                record.floor = claim.oldest;
-                (record.used_at, record.used) = (self.now, self.uses);
-                let (born, refusals) = (record.born, record.refusals());
-                self.records.push(record);
-                (mark, born, refusals)
+            if !self.make_room(&claim.identity, None) {
+                return Claimed::Full;
             }
+            self.lives += 1;
+            self.records.push(Record {
+                producer: claim.producer,
+                identity: claim.identity.clone(),
+                inbox: claim.inbox.clone(),
+                before: self.unread,
+                link: claim.link,
+                born: claim.link,
+                floor: 1,
+                verdicts: Vec::new(),
+                used_at: self.now,
+                used: self.uses,
+                life: self.lives,
+            });
+            return self.claimed(claim.producer);
         };
-        let (epoch, head, durable) = (self.epoch.clone(), self.head(), self.config.durable);
-        let limit = self.config.message_octets_max;
-        Claimed::Claimed { mark, born, refusals, epoch, head, durable, limit }
+        let record = &self.records[at];
+        let (mark, before) = (record.mark(), record.identity.clone());
+        if claim.born.is_some_and(|born| born != record.born) {
+            return Claimed::Unknown;
+        }
+        if before != claim.identity && !(mark == 0 && claim.written == 0) {
+            return Claimed::Unknown;
+        }
+        if record.link >= claim.link {
+            return Claimed::Fenced;
+        }
+        if mark + 1 < claim.oldest || mark > claim.written || claim.oldest < record.floor {
+            self.records[at].link = claim.link;
+            return Claimed::Unknown;
+        }
+        if before != claim.identity && !self.make_room(&claim.identity, Some(&before)) {
+            return Claimed::Full;
+        }
+        let record = self.records.iter_mut().find(|it| it.producer == claim.producer).unwrap();
+        record.identity = claim.identity.clone();
+        record.link = claim.link;
+        record.floor = claim.oldest;
+        (record.used_at, record.used) = (self.now, self.uses);
+        self.claimed(claim.producer)
+    }
+
+    fn claimed(&self, producer: Producer) -> Claimed {
+        let record = self.record(producer).unwrap();
+        Claimed::Claimed {
+            mark: record.mark(),
+            born: record.born,
+            refusals: record.refusals(),
+            epoch: self.epoch.clone(),
+            head: self.head(),
+            durable: self.config.durable,
+            limit: self.config.message_octets_max,
+        }
     }
 
     /// The record under a fence that holds, used and released.
@@ -224,17 +255,24 @@ impl Model {
             return Appended::Duplicate { mark, refusals };
         }
         let mut numbers = Vec::new();
-        for post in fresh {
+        for post in &fresh {
             if !self.has_room(post) {
-                let mark = self.record(fence.producer).unwrap().mark();
-                return Appended::Full { mark, numbers };
+                break;
             }
             let s = self.store(post);
             numbers.push(s);
             let record = self.records.iter_mut().find(|it| it.producer == fence.producer).unwrap();
             record.verdicts.push(Verdict::Stored(s));
         }
-        Appended::Stored { mark: self.record(fence.producer).unwrap().mark(), numbers }
+        if !numbers.is_empty() {
+            self.relieve_inboxes();
+        }
+        let mark = self.record(fence.producer).unwrap().mark();
+        if numbers.len() == fresh.len() {
+            Appended::Stored { mark, numbers }
+        } else {
+            Appended::Full { mark, numbers }
+        }
     }
 
     fn fits(&self, messages: &[&Stored]) -> bool {
@@ -247,21 +285,23 @@ impl Model {
     }
 
     fn fresh(&self, post: &Post<Body>) -> Stored {
+        let answer = self.is_inbox(&post.subject);
         Stored {
             s: self.head() + 1,
             at: self.now,
             subject: post.subject.clone(),
             body: post.payload.clone(),
             tag: post.tag,
-            answer: self.is_inbox(&post.subject),
-            gone: false,
+            answer,
+            // Nobody can read it. [ENG-32]
+            gone: post.subject.as_str().starts_with('_') && !answer,
         }
     }
 
     /// Whether what would have to go for this message is all old enough.
     fn has_room(&self, post: &Post<Body>) -> bool {
         let fresh = self.fresh(post);
-        if fresh.answer || self.config.age_min == Duration::ZERO {
+        if fresh.answer || fresh.gone || self.config.age_min == Duration::ZERO {
             return true;
         }
         let mut kept: Vec<_> = self.alive().filter(|it| !it.answer).collect();
@@ -277,22 +317,37 @@ impl Model {
     fn store(&mut self, post: &Post<Body>) -> u64 {
         let fresh = self.fresh(post);
         let (s, answer) = (fresh.s, fresh.answer);
+        if fresh.gone {
+            self.unread = s;
+        }
         self.log.push(fresh);
         loop {
-            let kept: Vec<_> = self.alive().filter(|it| it.answer == answer).collect();
+            let kept: Vec<_> = self.alive().filter(|it| !it.answer).collect();
             let lane: Vec<_> = self.alive().filter(|it| it.subject == post.subject).collect();
-            let octets = |of: &[&Stored]| of.iter().map(|it| it.octets()).sum::<u64>();
-            let lane_is_over =
-                lane.len() > INBOX_ANSWERS_MAX || (lane.len() > 1 && octets(&lane) > INBOX_OCTETS_MAX);
-            let goes = if answer && lane_is_over {
+            let octets = lane.iter().map(|it| it.body.octets).sum::<u64>();
+            let over = lane.len() > INBOX_ANSWERS_MAX || octets > INBOX_OCTETS_MAX && lane.len() > 1;
+            let goes = if answer && over {
                 lane[0].s
-            } else if answer && kept.len() > 1 && octets(&kept) > self.config.inbox_octets_max
-                || !answer && kept.len() > 1 && !self.fits(&kept)
-            {
+            } else if kept.len() > 1 && !self.fits(&kept) {
                 kept[0].s
             } else {
                 return s;
             };
+            self.log[goes as usize - 1].gone = true;
+        }
+    }
+
+    fn relieve_inboxes(&mut self) {
+        loop {
+            let answers: Vec<_> = self.alive().filter(|it| it.answer).collect();
+            let octets = answers.iter().map(|it| it.octets()).sum::<u64>();
+            if answers.len() < 2 || octets <= self.config.inbox_octets_max {
+                return;
+            }
+            let may_go = &answers[..answers.len() - 1];
+            let holds = |record: &Record| may_go.iter().any(|it| it.subject == record.inbox);
+            let inbox = &self.records[self.least_recent(holds).unwrap()].inbox;
+            let goes = may_go.iter().find(|it| it.subject == *inbox).unwrap().s;
             self.log[goes as usize - 1].gone = true;
         }
     }
@@ -312,7 +367,7 @@ impl Model {
         record.verdicts.push(Verdict::Refused(code.clone()));
         while self.refusals() > self.config.refusals_max {
             let others = |it: &Record| it.producer != fence.producer && !it.refusals().is_empty();
-            self.remove(self.first_to_go(others).unwrap());
+            self.remove(self.least_recent(others).unwrap());
         }
         RefusalAnswer::Refused { mark: mark + 1 }
     }
