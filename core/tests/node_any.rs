@@ -304,7 +304,7 @@ impl World {
         let (id, call) = self.calls.remove(usize::from(a) % self.calls.len());
         self.old_calls.push(id);
         let claims = matches!(call, Call::Claim(_));
-        let answer = match if claims && b % 8 > 0 { 9 } else { b % 24 } {
+        let answer = match if claims && !b.is_multiple_of(8) { 9 } else { b % 24 } {
             0 => call.unanswered(),
             1 => {
                 let _ = call.carry_out(&mut self.engine, self.now);
@@ -375,12 +375,12 @@ impl World {
         let phase = self.node.phase();
         if matches!(op, 0..=4 | 15..=20)
             && (phase == NodePhase::Claiming || op == 0 && self.seen.opened)
-            && b % 64 > 0
+            && !b.is_multiple_of(64)
         {
             // Wrong, so that it ends most of what it meets; and not to be missed either.
             return self.step(5 + (op + 4) % 10, a, b);
         }
-        if phase == NodePhase::Ended && a % 4 > 0 {
+        if phase == NodePhase::Ended && !a.is_multiple_of(4) {
             self.relink();
             self.drain();
             for _ in 0..(a / 4) % 8 {

@@ -5,6 +5,7 @@
 //! turns it into engine calls and their answers into `ack`s.
 
 mod greeting;
+mod issued;
 mod message;
 mod record;
 mod sending;

@@ -2,10 +2,37 @@
 
 use std::collections::BTreeMap;
 
-use super::settling::Ack;
 use crate::engine::{RefusalCode, Refused};
-use crate::frame::REFUSALS_MAX;
+use crate::frame::{Code, FromServer, REFUSALS_MAX, Refusals};
 use crate::time::Instant;
+
+/// What stands for a hook's code that is spelled against the grammar. [REF-8]
+pub(super) const FAILED: &str = "failed";
+
+/// An `ack` to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// Everything up to here is settled.
+    pub n: u64,
+    /// The highest number that the client may write.
+    pub credit: u64,
+    /// Every number refused since the last `ack`.
+    pub refused: Vec<Refused>,
+}
+
+impl Ack {
+    /// Appends the frame.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let refused: Vec<_> =
+            self.refused.iter().filter_map(|(n, code)| Some((*n, spelled(code)?))).collect();
+        FromServer::Ack { n: self.n, credit: self.credit, refused: Refusals::new(&refused) }.write(out);
+    }
+}
+
+/// `Settling::judge` lets no code into the engine that is misspelled; a number left out would be a false receipt.
+fn spelled(code: &RefusalCode) -> Option<Code<'_>> {
+    Code::new(code.as_str().as_bytes()).or(Code::new(FAILED.as_bytes())).ok()
+}
 
 /// The verdicts behind the last `ack`. Nothing gets in here but by an answer of the engine. [ACK-1] [NODE-5]
 #[derive(Clone, Debug)]
