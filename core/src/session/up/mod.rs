@@ -17,7 +17,8 @@ pub use greeting::{Hello, NotWelcome, Producing, Welcome};
 pub use message::{Dropped, Exit, Exited, Outgoing, REQUEST_TIME, REQUEST_TIME_MAX, Unwritten};
 pub use record::{NotARecord, Numbered, Record};
 pub use sending::{Gate, LinkEnd, Sending, Written};
-pub use settling::{Ack, Ended, Judgement, Settling};
+pub use settling::{Ended, Judgement, Settling};
+pub use verdicts::Ack;
 pub use waiting::Waiting;
 
 use crate::time::Duration;
