@@ -20,7 +20,7 @@ use wasm_bindgen::JsValue;
 use web_sys::WebSocket;
 
 use crate::clock::Clock;
-use crate::link::{self, Sink, Transport, WebSocketLink};
+use crate::link::{self, Sink, Transport, WebSocketLink, empty};
 use crate::page::{self, Page};
 use crate::trap::{self, Place};
 use crate::yard::{self, Remains};
@@ -394,8 +394,4 @@ impl<H: Host> Drop for Driver<H> {
 fn retire(link: Current, sink: &dyn Sink) {
     link.transport.abandon(sink);
     yard::bury(Remains::Link(link.transport));
-}
-
-fn empty() -> JsString {
-    JsString::from("")
 }

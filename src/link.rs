@@ -24,7 +24,7 @@ extern "C" {
     #[wasm_bindgen(method, getter, structural)]
     fn code(this: &SocketEvent) -> u16;
     #[wasm_bindgen(method, getter, structural)]
-    fn reason(this: &SocketEvent) -> JsString;
+    fn reason(this: &SocketEvent) -> JsValue;
     #[wasm_bindgen(method, getter, structural, js_name = wasClean)]
     fn was_clean(this: &SocketEvent) -> bool;
 
@@ -99,7 +99,9 @@ impl WebSocketLink {
             if kind == JsValue::from_str("open") {
                 sink.link_opened(number);
             } else if kind == JsValue::from_str("close") {
-                sink.link_closed(number, event.code(), event.was_clean(), event.reason());
+                // Any constructor may have made the socket, and not every `close` event has a reason.
+                let reason = event.reason().dyn_into().unwrap_or_else(|_| empty());
+                sink.link_closed(number, event.code(), event.was_clean(), reason);
             }
             // `error` tells nothing; the `close` that follows has the code. It is listened to because Node's `ws`
             // throws when nobody does.
@@ -166,12 +168,13 @@ pub(crate) fn abandon(socket: &WebSocket) {
     }
 }
 
+/// The reason of an end that has none.
+pub(crate) fn empty() -> JsString {
+    JsString::from("")
+}
+
 /// The window that a close reason instructs.
 pub(crate) fn window_in(reason: &JsString) -> Option<Duration> {
-    if !reason.is_string() {
-        // Any constructor may have made the socket, and not every `close` event has one.
-        return None;
-    }
     everwire_core::window_in((0..).map_while(|at| point_at(reason, at)))
 }
 

@@ -114,6 +114,8 @@ mod tests {
             ("window=9 wind window=07", Some(ms(7))),
             ("à bientôt 🦀 window=3", Some(ms(3))),
             ("🦀window=3", None),
+            // U+0120 ends in the octet of a space.
+            ("deployĠwindow=3", None),
             ("window=0000003", None),
         ] {
             assert_eq!(window_in(reason.chars().map(u32::from)), window, "{reason:?}");
