@@ -778,7 +778,7 @@ impl World {
             Packet::Frame { head, shape, body } => self.client_reads(client, number, &head, shape, body, now),
             Packet::Close { code, reason } => {
                 if current {
-                    self.peace_broken += u32::from(code >= 4001 && self.is_healthy(link));
+                    self.peace_broken += u32::from((4001..4400).contains(&code) && self.is_healthy(link));
                     self.hosts[at].socket = None;
                     self.hosts[at].buffered = 0;
                 }
