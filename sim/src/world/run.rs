@@ -24,6 +24,8 @@ pub(super) const NEVER: Instant = Instant::from_micros(u64::MAX);
 /// How long a healed world may take to come to rest: the longest waits are those of a window that a server has asked
 /// for and of a machine that sleeps.
 const REST_MAX: Duration = Duration::from_secs(1_200);
+/// What had begun to go wrong has gone wrong by then.
+const SETTLE: Duration = Duration::from_secs(15);
 /// How long it is watched for afterwards.
 const WATCH: Duration = Duration::from_secs(45);
 /// More events than any world needs: a loop without time.
@@ -456,8 +458,9 @@ impl World {
                 }
             }
             (Fault::Sleep(span), _) => {
-                self.hosts[at].asleep_until = now + span;
-                self.schedule(now + span, Event::Wake(client));
+                let wakes = self.hosts[at].asleep_until.max(now + span);
+                self.hosts[at].asleep_until = wakes;
+                self.schedule(wakes, Event::Wake(client));
             }
             (Fault::LateTimers(late, span), _) => self.hosts[at].late = (late, now + span),
             (Fault::Trap(after), _) => self.hosts[at].trap = Some(after),
@@ -636,6 +639,8 @@ impl World {
                     return Ok(true);
                 }
             }
+            // What was under way when it was healed, a slow hook above all, may still come to a bad end.
+            _ if now.since(self.plan.healed) < SETTLE => {}
             _ => {
                 self.rested =
                     (quiet && self.hosts.iter().all(|host| host.is_in_use(now))).then_some((now, ends))
