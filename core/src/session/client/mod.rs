@@ -111,6 +111,8 @@ pub struct Client {
     offline: bool,
     visible: bool,
     now: Instant,
+    /// When it was last looked what is due.
+    looked_at: Instant,
     number: u64,
     link: Link,
     standing: Standing,
@@ -150,6 +152,7 @@ impl Client {
             offline: false,
             visible: true,
             now: Instant::default(),
+            looked_at: Instant::default(),
             number: 0,
             link: Link::default(),
             standing: Standing::default(),

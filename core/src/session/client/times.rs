@@ -49,6 +49,11 @@ impl Client {
     /// The beginning of every input: time has passed.
     pub(super) fn enter(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        // Nothing becomes due while the clock stands still, as it does within a turn, but what was set to be at once.
+        if now <= self.looked_at && self.alarms.next().is_none_or(|due| due > now) {
+            return;
+        }
+        self.looked_at = now;
         if self.next_deadline().is_some_and(|due| due <= now) {
             self.handle_timeout(now);
         }
