@@ -352,7 +352,8 @@ impl Client {
 
     fn finish_by(&mut self, event: Event, end: End) {
         self.step(event);
-        self.stand().stage = Stage::Closed;
+        self.ended = true;
+        self.stand().stage = Stage::Closed(end.why, end.code);
         self.alarms.stop_all();
         self.let_everything_go();
         self.tell();
@@ -386,7 +387,7 @@ impl Client {
         }
         self.say_bye();
         self.step(Event::Shut);
-        self.stand().stage = Stage::Closed;
+        self.stand().stage = Stage::Closed(Why::Closed, 0);
         self.let_everything_go();
         self.alarms.stop_all();
         self.alarms.set(Alarm::Handshake, now + HANDSHAKE_MAX);

@@ -118,6 +118,8 @@ pub struct Client {
     standing: Standing,
     standing_changed: bool,
     closing: Option<Instant>,
+    /// The end has been told.
+    ended: bool,
     sending: Sending,
     /// What the record knows of [`Action::Alone`].
     alone: (Option<u64>, u8),
@@ -158,6 +160,7 @@ impl Client {
             standing: Standing::default(),
             standing_changed: false,
             closing: None,
+            ended: false,
             sending,
             alone: (None, 0),
             reader,
@@ -186,6 +189,7 @@ impl Client {
         client.given = record.given;
         client.alone = client.sending.alone();
         client.closing = record.closing;
+        client.ended = record.ended;
         if let Some(until) = record.closing {
             client.alarms.set(Alarm::Drain, until);
         }
@@ -207,12 +211,17 @@ impl Client {
         match stage {
             Stage::Idle => self.phase = Phase::Idle,
             Stage::Suspended => self.phase = Phase::Suspended,
-            Stage::Closed => {
+            Stage::Closed(why, code) => {
                 self.phase = Phase::Closed;
                 if link > 0 {
                     self.order(Action::Leave { link, close: Some(Close { code: 1000, reason: "" }) });
                 }
                 self.let_everything_go();
+                self.tell();
+                if !self.ended {
+                    self.ended = true;
+                    self.order(Action::Ended { link, why, code, retry: None });
+                }
             }
             Stage::Waiting(due) => {
                 self.phase = Phase::Waiting;
@@ -282,6 +291,7 @@ impl Client {
         record.given = self.given.clone();
         record.standing = self.standing;
         record.closing = self.closing;
+        record.ended = self.ended;
         record
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::action::{Action, Outbound};
+use super::notice::Why;
 use super::receipts::{Given, Original, Receipt, Told};
 use super::request::{Asked, Requests};
 use super::standing::{Stage, Standing};
@@ -39,6 +40,8 @@ pub struct Record {
     pub standing: Standing,
     /// The application has closed: until when what is left is written.
     pub closing: Option<Instant>,
+    /// The application has heard that the wire has closed for good.
+    pub ended: bool,
     /// Messages that the application no longer waits for: their exits are reported, and no promise waits.
     pub aborted: BTreeSet<Ticket>,
     #[cfg(feature = "mutants")]
@@ -57,6 +60,7 @@ impl Record {
             told: Told::default(),
             standing: Standing::default(),
             closing: None,
+            ended: false,
             aborted: BTreeSet::new(),
             #[cfg(feature = "mutants")]
             unnoted: None,
@@ -76,7 +80,7 @@ impl Record {
 
     /// Whether the wire has closed for good.
     pub fn is_closed(&self) -> bool {
-        self.standing.stage == Stage::Closed
+        matches!(self.standing.stage, Stage::Closed(..))
     }
 
     /// An action is about to be carried out.
@@ -118,6 +122,7 @@ impl Record {
                 }
             }
             Action::Dial { link, .. } => self.link = *link,
+            Action::Ended { retry: None, why, .. } if *why != Why::Suspended => self.ended = true,
             Action::Keep(standing) => self.standing = **standing,
             Action::Alone { until, broken_links, withdrawn } => {
                 self.up.alone_until = *until;

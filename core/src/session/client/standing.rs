@@ -1,5 +1,6 @@
 //! What of the machine outlives links and instances besides messages, positions and rooms: counts and the backoff.
 
+use super::notice::Why;
 use super::pace::Pace;
 use crate::time::{Duration, Instant};
 
@@ -19,7 +20,8 @@ pub(super) enum Stage {
     Linked,
     Waiting(Instant),
     Suspended,
-    Closed,
+    /// For good, and why.
+    Closed(Why, u16),
 }
 
 /// What is known of tokens that were refused. [CLOSE-4]
