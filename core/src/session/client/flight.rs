@@ -14,6 +14,15 @@ pub(super) const FLIGHT_MIN: u64 = 16_384;
 /// A flight of less than a round trip and this gives no rate. [LIVE-16]
 const SPAN_MIN: Duration = Duration::from_millis(1);
 
+/// Who says that octets have been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Teller {
+    /// An `ack`: it may have waited for the store, and shows only that the link is not slower than that.
+    Ack,
+    /// A `pong`, which waits for nothing.
+    Pong,
+}
+
 /// The flight that is being measured, and the rate, which outlives links.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Flight {
@@ -39,7 +48,7 @@ impl Flight {
     }
 
     /// The peer has read the first so many octets, of so many that were written.
-    pub(super) fn confirm(&mut self, through: u64, written: u64, srtt: Duration, now: Instant) {
+    pub(super) fn confirm(&mut self, through: u64, written: u64, srtt: Duration, by: Teller, now: Instant) {
         if through <= self.confirmed {
             return;
         }
@@ -49,7 +58,7 @@ impl Flight {
         let (octets, time) = (through.saturating_sub(self.from), now.since(self.since));
         let full = octets >= FLIGHT_MIN;
         if full && time >= srtt + SPAN_MIN && self.from >= self.void {
-            self.measured(octets, time - srtt);
+            self.measured(octets, time - srtt, by);
         }
         if full || trickle {
             // What follows can have begun to drain one round trip ago at the earliest.
@@ -62,8 +71,12 @@ impl Flight {
         self.void = written;
     }
 
-    fn measured(&mut self, octets: u64, time: Duration) {
+    fn measured(&mut self, octets: u64, time: Duration, by: Teller) {
         let rate = per(octets, time.as_micros().max(1)).clamp(RATE_MIN, RATE_MAX);
+        let before = self.rate.unwrap_or(RATE_ASSUMED);
+        if rate < before && by == Teller::Ack {
+            return;
+        }
         // Too low costs time until a dead link is noticed, too high costs a healthy link: down at once, up by half.
         self.rate = Some(self.rate.map_or(rate, |before| rate.min(before.midpoint(rate))));
     }
@@ -96,12 +109,41 @@ mod tests {
         let mut flight = Flight::default();
         assert_eq!(flight.drain(160_000, 0), Duration::from_secs(10));
         flight.wrote(0, at(0));
-        flight.confirm(FLIGHT_MIN - 1, FLIGHT_MIN - 1, SRTT, at(2_050));
+        flight.confirm(FLIGHT_MIN - 1, FLIGHT_MIN - 1, SRTT, Teller::Pong, at(2_050));
         assert_eq!(flight.rate, None, "too short");
         flight.begin();
         flight.wrote(0, at(0));
-        flight.confirm(100_000, 100_000, SRTT, at(2_050));
+        flight.confirm(100_000, 100_000, SRTT, Teller::Pong, at(2_050));
         assert_eq!(flight.drain(50_000, 0), Duration::from_secs(1));
+    }
+
+    /// A store that stalls makes no link slow: else what is in flight would hold off a verdict for minutes. [LIVE-9]
+    #[test]
+    fn an_ack_lowers_no_rate() {
+        let mut flight = Flight::default();
+        for (by, rate) in [(Teller::Ack, None), (Teller::Pong, Some(5_000)), (Teller::Ack, Some(5_000))] {
+            flight.begin();
+            flight.wrote(0, at(0));
+            flight.confirm(100_000, 100_000, SRTT, by, at(20_050));
+            assert_eq!(flight.rate, rate, "{by:?}");
+        }
+        flight.begin();
+        flight.wrote(0, at(0));
+        flight.confirm(100_000, 100_000, SRTT, Teller::Ack, at(2_050));
+        assert_eq!(flight.rate, Some(27_500), "it raises one");
+    }
+
+    /// What was under way while this end slept measures nothing. [LIVE-16]
+    #[test]
+    fn a_flight_that_was_slept_through_gives_no_rate() {
+        let mut flight = Flight::default();
+        flight.wrote(0, at(0));
+        flight.slept(100_000);
+        flight.confirm(100_000, 100_000, SRTT, Teller::Pong, at(100_000));
+        assert_eq!(flight.rate, None);
+        flight.wrote(100_000, at(100_000));
+        flight.confirm(200_000, 200_000, SRTT, Teller::Pong, at(102_050));
+        assert_eq!(flight.rate, Some(50_000));
     }
 
     /// [LIVE-16]
@@ -109,11 +151,11 @@ mod tests {
     fn a_flight_of_one_round_trip_gives_no_rate() {
         let mut flight = Flight::default();
         flight.wrote(0, at(0));
-        flight.confirm(100_000, 100_000, SRTT, at(50));
+        flight.confirm(100_000, 100_000, SRTT, Teller::Pong, at(50));
         assert_eq!(flight.rate, None);
         flight.begin();
         flight.wrote(0, at(0));
-        flight.confirm(100_000, 100_000, SRTT, at(51));
+        flight.confirm(100_000, 100_000, SRTT, Teller::Pong, at(51));
         assert_eq!(flight.rate, Some(RATE_MAX));
     }
 
@@ -131,7 +173,7 @@ mod tests {
         for n in 0..10_000u64 {
             flight.wrote(n * 200, at(n * 5));
             if n >= 10 {
-                flight.confirm((n - 9) * 200, (n + 1) * 200, SRTT, at(n * 5));
+                flight.confirm((n - 9) * 200, (n + 1) * 200, SRTT, Teller::Pong, at(n * 5));
             }
         }
         assert_eq!(flight.rate, None);

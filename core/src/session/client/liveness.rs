@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::flight::{FLIGHT_MIN, Flight};
+use super::flight::{FLIGHT_MIN, Flight, Teller};
 use crate::mutant::mutant;
 use crate::rtt::Rtt;
 use crate::time::{Duration, Instant};
@@ -192,7 +192,7 @@ impl Liveness {
             self.sent.pop_front();
         }
         if let Some(through) = through {
-            self.flight.confirm(through, self.written, self.rtt.smoothed(), now);
+            self.flight.confirm(through, self.written, self.rtt.smoothed(), Teller::Ack, now);
         }
     }
 
@@ -260,7 +260,7 @@ impl Liveness {
         let Some(ping) = answered.next_back() else { return false };
         drop(answered);
         let queued = ping.end.saturating_sub(self.confirmed) >= FLIGHT_MIN;
-        self.flight.confirm(ping.end, self.written, self.rtt.smoothed(), now);
+        self.flight.confirm(ping.end, self.written, self.rtt.smoothed(), Teller::Pong, now);
         if !queued && self.slept_at.is_none_or(|slept| ping.at >= slept) {
             // Behind so much it is the rate that is measured, not the round trip.
             self.rtt.sample(now.since(ping.at).min(SAMPLE_MAX));
