@@ -237,6 +237,19 @@ mod tests {
         ]
     }
 
+    #[test]
+    fn the_newest_leaves_where_that_is_wished() {
+        let config = OutboxConfig { messages_max: 1, bytes_max: 100, overflow: Overflow::DropNewest };
+        let mut outbox = Outbox::new(config);
+        let mut left = Vec::new();
+        for ticket in 1..=3 {
+            let entry = Entry { ticket: Ticket(ticket), bytes: 10 };
+            assert_eq!(outbox.push(entry, |ticket| left.push(ticket)), Ok(()));
+        }
+        assert_eq!(left, [Ticket(2), Ticket(3)]);
+        assert_eq!(outbox.take().map(|entry| entry.ticket), Some(Ticket(1)));
+    }
+
     proptest! {
         /// A bound is never exceeded by more than the one message that was handed back, nothing is reordered, and every
         /// ticket leaves exactly once.

@@ -346,7 +346,7 @@ fn a_late_timer_asks_again_and_the_second_gives_a_verdict_one_turn_later() {
     assert_eq!(host.record.up.written, 0, "a verdict before it is a write");
 }
 
-/// [LIVE-12] [CRED-7]
+/// [LIVE-12] [CRED-7] [TIME-12]
 #[test]
 fn an_answered_probe_keeps_the_link_and_a_stalled_store_is_told() {
     let mut host = open_after(ms(50));

@@ -57,7 +57,7 @@ impl Server {
 
     fn store(&mut self, room: &str) {
         // Numbers need not be contiguous. [NUM-5]
-        let s = self.head() + 1 + u64::from(self.log.len() % 3 == 0);
+        let s = self.head() + 1 + u64::from(self.log.len().is_multiple_of(3));
         self.log.push((s, room.into()));
     }
 

@@ -498,3 +498,29 @@ fn only_a_welcome_and_ten_seconds_reset_the_backoff() {
     host.close(4004);
     assert!(host.wait() < secs(1));
 }
+
+/// [LIM-7]
+#[test]
+fn a_welcome_has_a_limit_of_its_own() {
+    let mut host = greeting(|_| {});
+    host.long("welcome", 262_144 - 7, 0);
+    host.assert_broken("LIM-7");
+}
+
+/// Producers, tokens and grants are printed nowhere. [SEC-1] [SEC-4]
+#[test]
+fn no_secret_is_ever_printed() {
+    let mut host = Host::open();
+    host.send(1..=1);
+    host.join("room_a");
+    host.frame("joined room_a 3 grant-7");
+    host.close(4005);
+    host.redial();
+    let printed = format!("{:?} {:?} {:?}", host.client, host.record, host.done);
+    assert!(printed.contains("[redacted]"));
+    assert!(
+        !printed.contains("grant-7")
+            && !printed.contains("Producer(")
+            && !printed.contains("0, 0, 0, 0, 0, 0")
+    );
+}

@@ -497,6 +497,11 @@ impl World {
                 let epoch = self.epoch_number(&opened.epoch);
                 self.facts.opened(client, epoch)?;
                 self.facts.joined(client, Place::User(client));
+                for subject in &opened.joined {
+                    let place = self.names.place(subject);
+                    self.facts.joined(client, place);
+                    self.counts.told("joined");
+                }
                 self.opened[at] = now;
                 Ok(())
             }

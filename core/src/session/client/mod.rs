@@ -100,7 +100,7 @@ enum Renewal {
 /// 4. Wait for the next event, at the longest until [`Client::next_deadline`]; then [`Client::handle_timeout`].
 ///
 /// If it dies, [`Client::restore`] makes another of the record, wherever the old one stood between two actions.
-/// Payloads stay with the host: messages by their [`Ticket`](crate::Ticket), those received by their
+/// Payloads stay with the host: messages by their [`Ticket`], those received by their
 /// [`Delivery`](super::down::Delivery).
 #[derive(Clone, Debug)]
 pub struct Client {

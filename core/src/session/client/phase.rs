@@ -98,9 +98,7 @@ impl Phase {
             (P::Dialling, E::LinkOpened) => To(P::Greeting),
             (P::Greeting, E::Welcomed) => To(P::Open),
             (P::Open, E::Goaway) => To(P::Leaving),
-            (P::Asking | P::Dialling | P::Greeting | P::Open | P::Leaving | P::Suspended, E::Ended) => {
-                To(P::Waiting)
-            }
+            (P::Asking | P::Dialling | P::Greeting | P::Open | P::Leaving, E::Ended) => To(P::Waiting),
             (P::Waiting, E::Due) => To(P::Asking),
             (
                 P::Idle
@@ -159,9 +157,8 @@ impl Phase {
             | (P::Greeting, E::Dialled | E::LinkOpened | E::Goaway | E::Due)
             | (P::Open | P::Leaving, E::Dialled | E::LinkOpened | E::Welcomed | E::Due)
             | (P::Waiting, E::Dialled | E::LinkOpened | E::Welcomed | E::Goaway | E::Ended)
-            | (P::Suspended, E::Dialled | E::LinkOpened | E::Welcomed | E::Goaway | E::Due)
             | (
-                P::Closing | P::Closed,
+                P::Suspended | P::Closing | P::Closed,
                 E::Dialled | E::LinkOpened | E::Welcomed | E::Goaway | E::Ended | E::Due,
             )
             | (

@@ -10,6 +10,7 @@ mod message;
 mod record;
 mod sending;
 mod settling;
+mod submitting;
 mod verdicts;
 mod waiting;
 

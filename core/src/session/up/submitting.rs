@@ -1,0 +1,102 @@
+//! What the application hands over, and what of it never gets a number.
+
+use super::message::{Exited, Outgoing, Unwritten};
+use super::record::Numbered;
+use super::sending::{Sending, unwritten};
+use crate::codes::Refusal;
+use crate::mutant::mutant;
+use crate::outbox::{Overflow, Ticket};
+use crate::time::Instant;
+
+impl Sending {
+    /// Whether a message of this length would be taken.
+    pub fn admits(&self, message: &Outgoing) -> Result<(), Refusal> {
+        if self.message_bytes_max.is_some_and(|max| message.bytes > max) {
+            return Err(Refusal::TooLarge);
+        }
+        let bytes = u64::from(message.bytes);
+        if bytes > self.config.bytes_max || self.config.messages_max == 0 {
+            return Err(Refusal::OutboxFull);
+        }
+        let twin = self.waiting.twin_of(message);
+        if self.config.overflow == Overflow::Reject && !self.has_room_for(bytes, twin) {
+            return Err(Refusal::OutboxFull);
+        }
+        Ok(())
+    }
+
+    fn has_room_for(&self, bytes: u64, twin: Option<Outgoing>) -> bool {
+        let (freed, freed_bytes) = twin.map_or((0, 0), |twin| (1, u64::from(twin.bytes)));
+        self.waiting.len() - freed < self.config.messages_max as usize
+            && self.waiting.bytes() - freed_bytes + bytes <= self.config.bytes_max
+    }
+
+    /// Takes a message, without a number [SEND-1]; answers those that had to leave for it.
+    pub fn submit(&mut self, message: Outgoing) -> Result<Vec<Exited>, Refusal> {
+        self.admits(&message)?;
+        let mut left = Vec::new();
+        let twin = self.waiting.twin_of(&message);
+        while !self.has_room_for(u64::from(message.bytes), twin) {
+            let spare = match self.config.overflow {
+                Overflow::Reject => return Err(Refusal::OutboxFull),
+                Overflow::DropNewest => {
+                    left.push(unwritten(message, Unwritten::Overflow));
+                    return Ok(left);
+                }
+                Overflow::DropOldest => self.waiting.pop_spare(),
+            };
+            let Some(spare) = spare else { return Err(Refusal::OutboxFull) };
+            left.push(unwritten(spare, Unwritten::Overflow));
+            if twin.is_some_and(|twin| twin.ticket == spare.ticket) {
+                return self.submit(message).map(|more| left.into_iter().chain(more).collect());
+            }
+        }
+        self.waiting.insert(message);
+        if let Some(twin) = twin {
+            self.waiting.remove(twin.ticket);
+            left.push(unwritten(twin, Unwritten::Replaced));
+        }
+        if mutant!(NumberAtSubmit) {
+            while let Some(message) = self.waiting.pop_front() {
+                self.written += 1;
+                self.numbered.push_back(Numbered { n: self.written, message, withdrawn: false });
+            }
+        }
+        Ok(left)
+    }
+
+    /// Lets go of what a message has replaced or pushed out with which an earlier instance stopped. [KEEP-1]
+    pub(in crate::session) fn let_go_of_replaced(&mut self) -> Vec<Exited> {
+        let replaced = self.waiting.take_replaced();
+        let mut left: Vec<_> =
+            replaced.into_iter().map(|message| unwritten(message, Unwritten::Replaced)).collect();
+        while self.waiting.len() > self.config.messages_max as usize
+            || self.waiting.bytes() > self.config.bytes_max
+        {
+            let Some(spare) = self.waiting.pop_spare() else { break };
+            left.push(unwritten(spare, Unwritten::Overflow));
+        }
+        left
+    }
+
+    /// Lets go of a message that has no number yet. One that has, stays: a hole would block every later one. [SEND-5]
+    pub fn remove(&mut self, ticket: Ticket) -> Option<Exited> {
+        self.waiting.remove(ticket).map(|message| unwritten(message, Unwritten::Aborted))
+    }
+
+    /// When [`Sending::expire`] may have something to say.
+    pub fn expiry(&self) -> Option<Instant> {
+        self.waiting.late_at()
+    }
+
+    /// Lets go of what has no number and is too late.
+    pub fn expire(&mut self, now: Instant) -> Vec<Exited> {
+        let late = self.waiting.take_late(now);
+        late.into_iter().map(|message| unwritten(message, Unwritten::Expired)).collect()
+    }
+
+    /// How many requests have no number yet.
+    pub fn requests_waiting(&self) -> usize {
+        self.waiting.requests()
+    }
+}
