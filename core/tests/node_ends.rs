@@ -67,19 +67,26 @@ fn finishing_may_fail() {
 /// [BYE-2] Questions of the client that are open then are nobody's any more.
 #[test]
 fn a_hook_that_is_late_for_a_bye() {
-    let mut rig = Rig::open(&[]);
-    rig.hooks.waits_authorisation = true;
-    rig.hooks.waits_authentication = true;
-    rig.hooks.waits_writes = true;
-    rig.texts(1, 1, 1);
-    rig.line("join room_a");
-    rig.line("page 1 room_a 9 9");
-    rig.auth("tk-2");
-    rig.line("bye 0");
-    rig.pass(ms(4_000));
-    rig.release_all();
-    let said = rig.take();
-    assert!(matches!(said[..], [Said::Frame(NodeFrame::Ack(_)), Said::Close(1000, _)]), "{said:?}");
+    for answers in [false, true] {
+        let mut rig = Rig::open(&[]);
+        rig.hooks.waits_authorisation = true;
+        rig.hooks.waits_authentication = true;
+        rig.hooks.waits_writes = true;
+        rig.line("join room_a");
+        rig.line("page 1 room_a 9 9");
+        rig.auth("tk-2");
+        rig.texts(1, 1, 1);
+        rig.pass(secs(7));
+        rig.line("bye 0");
+        if answers {
+            (0..3).for_each(|_| rig.release());
+        }
+        rig.pass(ms(4_900));
+        assert_eq!(rig.take(), []);
+        rig.release_all();
+        let said = rig.take();
+        assert!(matches!(said[..], [Said::Frame(NodeFrame::Ack(_)), Said::Close(1000, _)]), "{said:?}");
+    }
 }
 
 /// [AWAY-1] [AWAY-9] [CODE-4000] [POS-12] Served for `in` + 2 s, a final advance, 4000.

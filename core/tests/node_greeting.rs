@@ -111,7 +111,7 @@ fn hello_is_the_first_frame_and_the_only_one() {
     }
 }
 
-/// [ERR-10] [HELLO-13] Before everything else that the body says.
+/// [ERR-10] [CODE-4500] [HELLO-13] Before everything else that the body says.
 #[test]
 fn another_version_is_told_so() {
     let mut rig = Rig::new();

@@ -43,6 +43,24 @@ fn a_room_begins_at_the_head_after_the_authorisation() {
     assert_eq!(rig.pushes(), [(0, 4, vec![3, 4])]);
 }
 
+/// [ROOM-4] A link that is kept behind is not sent history of a room that it was not in.
+#[test]
+fn a_room_begins_at_the_head_of_a_link_that_is_behind() {
+    let mut rig = Rig::open(&[]);
+    let clogged = Transport { written: 1 << 20, taken: 0, waiting_other: 0 };
+    rig.node.handle_transport(clogged, rig.now);
+    rig.drain();
+    for _ in 0..3 {
+        rig.post("room_a");
+    }
+    join(&mut rig, "room_a");
+    assert_eq!(answers(&mut rig), ["joined room_a 3"]);
+    rig.post("room_a");
+    rig.node.handle_transport(Transport { taken: 1 << 20, ..clogged }, rig.now);
+    rig.drain();
+    assert_eq!(rig.pushes(), [(0, 4, vec![4])]);
+}
+
 /// [ROOM-2] [ROOM-21] [ROOM-18] [FRM-11] [LIM-11] [ERR-19] In the order of the joins, whatever each waits for.
 #[test]
 fn answers_keep_the_order_of_the_joins() {

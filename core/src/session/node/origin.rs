@@ -414,7 +414,7 @@ impl<P: Payload> Origin<P> {
             Some(Call::Append { batch, .. }) => batch.len() as u64,
             _ => return,
         };
-        let Standing::Ready { fence, mark } = &mut self.standing else { return };
+        let Standing::Ready { mark, .. } = &mut self.standing else { return };
         let reached = match answer {
             Ok(Appended::Stored { mark, .. } | Appended::Duplicate { mark, .. }) => mark,
             Ok(Appended::Full { mark, .. }) => {
@@ -423,16 +423,9 @@ impl<P: Payload> Origin<P> {
             }
             // The outcome is not known: the same again. [SEND-22]
             Err(Failure::Unanswered) => return self.rest = Some(now + RETRY_DELAY),
-            Err(Failure::EpochChanged) => {
-                let gone = fence.epoch.clone();
-                self.renew();
-                while self.posts.front().is_some_and(|first| first.epoch.as_ref() == Some(&gone)) {
-                    self.done();
-                }
-                return;
-            }
-            // Another producer; an answer in doubt may be appended twice, and the client drops the second.
-            Ok(Appended::Fenced | Appended::Gap { .. }) => return self.renew(),
+            // Another producer; an answer in doubt may be appended twice, and the client drops the second. What was for a
+            // log that has gone is let go when the next claim shows it.
+            Ok(Appended::Fenced | Appended::Gap { .. }) | Err(Failure::EpochChanged) => return self.renew(),
         };
         match reached.checked_sub(*mark).filter(|settled| *settled <= many) {
             Some(settled) => {
