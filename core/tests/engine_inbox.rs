@@ -168,6 +168,7 @@ fn an_inbox_goes_with_its_record() {
         bench.pass(secs(HOUR));
         bench.claimed(1, 9, 1, 0);
         assert_eq!(answers(&mut bench, 1), [0u64; 0], "[ENG-8] another inbox");
+        assert!(bench.trimmed(inbox(1).as_str()) >= late, "[ENG-28]");
         let fresh = answer(&mut bench, 1, 100);
         assert_eq!(answers(&mut bench, 1), [fresh]);
     }

@@ -77,10 +77,7 @@ impl<P: Payload> Inboxes<P> {
     }
 
     /// The inbox goes with its record. [ENG-22] [ENG-23]
-    pub(super) fn close(&mut self, subject: &Subject, owner: Producer) {
-        if self.all.get(subject).is_none_or(|inbox| inbox.owner != owner) {
-            return;
-        }
+    pub(super) fn close(&mut self, subject: &Subject) {
         while self.discard_oldest(subject) {}
         if let Some(inbox) = self.all.remove(subject) {
             self.unread = self.unread.max(inbox.trimmed);
@@ -111,7 +108,7 @@ impl<P: Payload> Inboxes<P> {
     /// Discards until all inboxes together are within their bound, but never the newest answer of all.
     /// `used` says which use of any record the last one of a producer was.
     pub(super) fn relieve(&mut self, used: impl Fn(&Producer) -> u64) {
-        while self.octets > self.octets_max && self.places.len() > 1 {
+        while self.octets > self.octets_max {
             let Some(subject) = self.least_recent(&used) else { return };
             self.discard_oldest(&subject);
         }
@@ -169,5 +166,32 @@ impl<P> Inbox<P> {
     fn is_over(&self) -> bool {
         let long = self.octets > INBOX_OCTETS_MAX && self.answers.len() > 1;
         long || self.answers.len() > INBOX_ANSWERS_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    /// Producers come and go without end.
+    #[test]
+    fn nothing_is_left_of_an_inbox_that_has_gone() {
+        let mut inboxes = Inboxes::new(u64::MAX);
+        let payload: Arc<[u8]> = Arc::from(&b"answer"[..]);
+        let now = Instant::default();
+        for id in 0..9u8 {
+            let subject = Subject::from(format!("_{id}").as_str());
+            inboxes.open(&subject, Producer([id; 16]));
+            inboxes.store(u64::from(id) + 1, &Post::new(subject.clone(), payload.clone()), now);
+            match id % 3 {
+                0 => inboxes.close(&subject),
+                1 => inboxes.relieve(|_| 7),
+                _ => inboxes.expire(now + INBOX_AGE_MAX),
+            }
+            inboxes.close(&subject);
+        }
+        assert!(inboxes.all.is_empty() && inboxes.places.is_empty() && inboxes.queue.is_empty());
+        assert_eq!((inboxes.octets, inboxes.unread), (0, 9));
     }
 }

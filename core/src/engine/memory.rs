@@ -213,8 +213,8 @@ impl<P: Payload> Memory<P> {
 
     /// An inbox goes with its record. [ENG-23]
     fn bury(&mut self) {
-        for (inbox, owner) in self.records.take_orphans() {
-            self.log.inboxes.close(&inbox, owner);
+        for inbox in self.records.take_orphans() {
+            self.log.inboxes.close(&inbox);
         }
     }
 }

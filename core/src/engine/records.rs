@@ -87,7 +87,7 @@ pub(super) struct Records {
     refusals: usize,
     uses: u64,
     /// The inboxes of records that have gone, until the log has been told.
-    orphans: Vec<(Subject, Producer)>,
+    orphans: Vec<Subject>,
 }
 
 impl Records {
@@ -131,7 +131,7 @@ impl Records {
         self.all.get(producer).map_or(0, |record| record.used)
     }
 
-    pub(super) fn take_orphans(&mut self) -> Vec<(Subject, Producer)> {
+    pub(super) fn take_orphans(&mut self) -> Vec<Subject> {
         core::mem::take(&mut self.orphans)
     }
 
@@ -263,7 +263,7 @@ impl Records {
         self.unlist(producer);
         if let Some(record) = self.all.remove(producer) {
             self.refusals -= record.refusals.len();
-            self.orphans.push((record.inbox, *producer));
+            self.orphans.push(record.inbox);
         }
     }
 
