@@ -98,6 +98,8 @@ pub(super) enum Trouble {
     Drain { leave_in: Duration, window: Duration },
     /// The engine answers no call of this node for so long.
     EngineStall(Duration),
+    /// The engine's answers take up to so long, for so long.
+    SlowEngine(Duration, Duration),
     /// Of the engine's answers to this node so many in 256 are lost, half of them with the call, for so long.
     Unanswered(u8, Duration),
     /// So many hooks in 256 fail, for so long.
@@ -350,13 +352,14 @@ impl Plan {
             17 => trouble(Trouble::Unanswered(random.next_u64() as u8, random.millis(100, 20_000))),
             18 => trouble(Trouble::HooksFail(random.next_u64() as u8, random.millis(100, 20_000))),
             19 => trouble(Trouble::SlowHooks(random.millis(1, 12_000), random.millis(100, 20_000))),
+            20 => trouble(Trouble::SlowEngine(random.millis(1, 3_000), random.millis(100, 30_000))),
             _ => trouble(Trouble::Flap(random.millis(5_000, 90_000))),
         }
     }
 }
 
 /// How many kinds of fault there are.
-pub(super) const KINDS: usize = 21;
+pub(super) const KINDS: usize = 22;
 
 impl What {
     /// The kind of fault, for the count; `None` for what an application does.
@@ -384,6 +387,7 @@ impl What {
                 Trouble::Blackout(_) => "server crash",
                 Trouble::Drain { .. } => "goaway",
                 Trouble::EngineStall(_) => "engine stall",
+                Trouble::SlowEngine(..) => "slow engine",
                 Trouble::Unanswered(..) => "engine unanswered",
                 Trouble::HooksFail(..) => "hooks fail",
                 Trouble::SlowHooks(..) => "slow hooks",

@@ -541,6 +541,7 @@ impl World {
                 self.processes[at].stalled_until = now + span;
                 self.schedule(now + span, Event::Unstall(process));
             }
+            Trouble::SlowEngine(longest, span) => self.processes[at].slow_engine = (longest, now + span),
             Trouble::Unanswered(often, span) => self.processes[at].unanswered = (often, now + span),
             Trouble::HooksFail(often, span) => self.processes[at].failing = (often, now + span),
             Trouble::SlowHooks(longest, span) => self.processes[at].slow = (longest, now + span),
@@ -602,6 +603,7 @@ impl World {
             self.processes[at].down_until = self.processes[at].down_until.min(now);
             self.processes[at].stalled_until = zero;
             self.processes[at].unanswered = (0, zero);
+            self.processes[at].slow_engine = (Duration::ZERO, zero);
             self.processes[at].failing = (0, zero);
             self.processes[at].slow = (Duration::ZERO, zero);
             self.processes[at].flapping_until = zero;

@@ -33,6 +33,7 @@ pub(super) struct Process {
     /// What is asked of the engine meanwhile.
     stalled: VecDeque<Asked>,
     pub(super) unanswered: (u8, Instant),
+    pub(super) slow_engine: (Duration, Instant),
     pub(super) failing: (u8, Instant),
     pub(super) slow: (Duration, Instant),
     pub(super) flapping_until: Instant,
@@ -91,6 +92,7 @@ impl Process {
             stalled_until: zero,
             stalled: VecDeque::new(),
             unanswered: (0, zero),
+            slow_engine: (Duration::ZERO, zero),
             failing: (0, zero),
             slow: (Duration::ZERO, zero),
             flapping_until: zero,
@@ -404,6 +406,13 @@ impl World {
             return Ok(());
         }
         let answer = self.engine_does(&asked.call, now)?;
+        let (longest, until) = self.processes[at].slow_engine;
+        if until > now {
+            let at = now + self.random.within(longest);
+            self.answers.push(Some((asked.asker, asked.id, answer)));
+            self.schedule(at, Event::Answer(self.answers.len() - 1));
+            return Ok(());
+        }
         self.answer(asked.asker, asked.id, answer, now)
     }
 

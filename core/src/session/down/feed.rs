@@ -73,10 +73,10 @@ impl Look {
     /// What the engine said to it.
     pub fn answered<P>(self, answer: engine::Answer<P>) -> Result<Answer<P>, Failure> {
         match (self, answer) {
-            (Self { generation, kind: Kind::Tail(_, limit) }, engine::Answer::Tail(tailed)) => {
+            (Self { generation, grown, kind: Kind::Tail(_, limit) }, engine::Answer::Tail(tailed)) => {
                 let (tailed, cursor) = tailed?;
                 Ok(Answer {
-                    look: Self { generation, kind: Kind::Tail(cursor, limit) },
+                    look: Self { generation, grown, kind: Kind::Tail(cursor, limit) },
                     saw: Saw::Tailed(tailed),
                 })
             }
@@ -91,6 +91,8 @@ impl Look {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     generation: u64,
+    /// What was said of the log when it was asked: what is said later may not be in the answer.
+    grown: u64,
     kind: Kind,
 }
 
@@ -138,7 +140,7 @@ pub struct Feed {
     stale_casts: bool,
     lost: Vec<Subject>,
     rooms_max: usize,
-    /// How often the log has grown since the last look, and what has been joined since: only known bugs ask.
+    /// How often the log was said to have grown since the last answer.
     grown: u64,
     attaching: Vec<Subject>,
 }
@@ -225,7 +227,7 @@ impl Feed {
         } else {
             Kind::Head(self.lost.clone())
         };
-        Some(Look { generation: self.generation, kind })
+        Some(Look { generation: self.generation, grown: self.grown, kind })
     }
 
     /// The question as a call.
@@ -257,6 +259,7 @@ impl Feed {
         if answer.look.generation != self.generation {
             return out;
         }
+        let woken = answer.look.grown != self.grown;
         match (answer.look.kind, answer.saw) {
             (Kind::Tail(cursor, _), Saw::Tailed(Tailed::Step { interval, casts })) => {
                 // Two intervals with a hole between them say nothing of the hole. [NODE-2]
@@ -269,7 +272,7 @@ impl Feed {
                 if passed_on {
                     out.extend(casts.into_iter().map(Outbound::Cast));
                 }
-                self.woken = interval.more;
+                self.woken = interval.more || woken;
                 self.push(interval, &mut out, now);
                 self.grown = 0;
             }
@@ -286,7 +289,7 @@ impl Feed {
                 self.lose(lost, head.upto, &mut out);
             }
             // The engine lags: whoever drives it knows when it is worth another look.
-            _ => self.woken = false,
+            _ => self.woken = woken,
         }
         self.generation += 1;
         out
