@@ -71,9 +71,11 @@ impl<T> Lane<T> {
         self.frames.truncate(kept);
     }
 
-    /// Loses the first frame of a kind out of the middle.
+    /// Loses the first frame of a kind that another one follows, which shows it.
     pub(super) fn eat(&mut self, kind: impl Fn(&T) -> bool) -> Option<T> {
-        let at = self.frames.iter().position(kind)?;
+        let mut of_kind = self.frames.iter().enumerate().filter(|(_, frame)| kind(frame)).map(|(at, _)| at);
+        let at = of_kind.next()?;
+        of_kind.next()?;
         self.frames.remove(at)
     }
 }
