@@ -349,8 +349,8 @@ impl Host {
         assert!(
             fold == known,
             "{:?} {:?}",
-            (fold.link, fold.requests, fold.closing),
-            (known.link, known.requests)
+            (fold.link, fold.requests, fold.closing, fold.ended),
+            (known.link, known.requests, known.closing, known.ended)
         );
     }
 

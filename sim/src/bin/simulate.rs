@@ -56,7 +56,7 @@ fn parse(mut given: impl Iterator<Item = String>) -> Result<Args, String> {
         }
     }
     if args.seeds == 0 {
-        args.seeds = if args.mutants.is_some() { 10_000 } else { 10_000 };
+        args.seeds = 10_000;
     }
     Ok(args)
 }
@@ -99,7 +99,7 @@ fn simulate(args: &Args) -> ExitCode {
     let (counts, took) = all(args, |seed| match run(seed) {
         Ok(counts) => Some(counts),
         Err(failure) => {
-            failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+            failures.lock().unwrap_or_else(PoisonError::into_inner).push(*failure);
             None
         }
     });

@@ -433,10 +433,9 @@ impl World {
     /// The page no longer listens to its socket, which goes without a word.
     fn drop_socket(&mut self, client: u8, now: Instant) {
         let Some(socket) = self.hosts[usize::from(client)].socket.take() else { return };
-        if let Some(link) = socket.link {
-            if let Some(at) = self.links[link].net.send_up(Packet::Broken, 0, now) {
-                self.schedule(at, Event::ArriveUp(link));
-            }
+        let Some(link) = socket.link else { return };
+        if let Some(at) = self.links[link].net.send_up(Packet::Broken, 0, now) {
+            self.schedule(at, Event::ArriveUp(link));
         }
     }
 

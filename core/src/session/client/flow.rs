@@ -402,6 +402,7 @@ impl Client {
         self.step(Event::HandshakeOver);
         self.alarms.stop_all();
         self.tell();
+        self.ended = true;
         self.order(Action::Ended { link: self.number, why: Why::Closed, code, retry: None });
     }
 }
