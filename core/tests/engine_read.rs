@@ -199,6 +199,7 @@ fn old_messages_go() {
     assert_eq!(bench.trimmed("a"), 1);
     bench.pass(secs(30));
     assert_eq!((bench.trimmed("a"), bench.head()), (2, 2));
+    assert_eq!(bench.read_all(&filter(&[("a", 0)]), 1), Read::Trimmed(vec!["a".into()]), "the newest too");
     assert_eq!(bench.fill(&["a"]), [3]);
 }
 

@@ -329,6 +329,8 @@ fn a_flood_of_refusals_pushes_out_itself() {
     }
     bench.append(2, 1, 1, 41, &[]);
     bench.append(4, 1, 41, 41, &[]);
+    bench.fill(&[inbox(3).as_str()]);
+    assert_eq!(bench.engine.memory_use().messages, 1);
     bench.claimed(5, 1, 1, 0);
     for n in 1..=most - 36 {
         assert_eq!(bench.refuse(5, 1, 1, n), RefusalAnswer::Refused { mark: n });
@@ -336,6 +338,7 @@ fn a_flood_of_refusals_pushes_out_itself() {
     let alive = |bench: &mut Bench| (1..=6).filter(|id| lives(bench, &ann, *id)).collect::<Vec<_>>();
     assert_eq!(alive(&mut bench), [1, 2, 3, 4, 5, 6], "300");
     bench.refuse(5, 1, 1, most - 35);
+    assert_eq!(bench.engine.memory_use().messages, 0, "its inbox with it");
     assert_eq!(alive(&mut bench), [1, 2, 4, 5, 6], "3 was used least recently of those that hold some");
     for n in most - 34..=most {
         assert_eq!(bench.refuse(5, 1, 1, n), RefusalAnswer::Refused { mark: n });
