@@ -172,7 +172,7 @@ impl<'a> Element<'a> {
     /// type, and what only nodes must refuse is taken, since no node passes it on. [FRM-6] [FRM-7] [ERR-8]
     pub fn accept(&self) -> Option<Envelope<'a>> {
         let content = self.form == Form::Binary && self.spot(CONTENT).is_some();
-        if self.is_object && !content { self.envelope() } else { None }
+        if content { None } else { self.envelope() }
     }
 
     fn weigh(&self) -> Result<Envelope<'a>, Flaw> {
@@ -285,11 +285,7 @@ impl<'a> Judge<'a> {
 
     fn name(&mut self, name: Text<'a>) {
         match self.names.depth() {
-            1 => {
-                self.member = KNOWN.iter().position(|known| name.is(known));
-                // Where a name stands twice the last one counts, as in every parser that does not look.
-                self.is_request &= self.member != Some(META);
-            }
+            1 => self.member = KNOWN.iter().position(|known| name.is(known)),
             2 => self.request = self.member == Some(META) && name.is("request"),
             _ => {}
         }

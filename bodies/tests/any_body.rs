@@ -184,7 +184,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 
 /// [SEC-5] [SEC-6] [SEC-12] [REF-6] [SEND-19] [FRM-5] [FRM-6] What is taken, and how, is what another parser says.
 #[test]
-fn any_octets_at_all() {
+fn any_body_at_all() {
     let config = Config { cases: config().cases * 20, ..config() };
     let cases = config.cases;
     let counts = Cell::new([0u32; 6]);

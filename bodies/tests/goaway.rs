@@ -46,6 +46,8 @@ fn what_just_fits_is_not_cut() {
         assert_eq!(body.len() as u64, OBJECT_BYTES_MAX);
         assert_eq!(read_goaway(&body), Ok(goaway));
     }
+    let longer = Goaway { reason: "r".repeat(fits + 1).into(), url: Some("".into()) };
+    assert_eq!(read_goaway(&written(|out| write_goaway(&longer, out).unwrap())).unwrap().reason.len(), fits);
     let without = Goaway { reason: "r".repeat(fits + 9).into(), url: None };
     assert_eq!(written(|out| write_goaway(&without, out).unwrap()).len() as u64, OBJECT_BYTES_MAX);
     let mut out = Vec::new();

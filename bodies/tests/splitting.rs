@@ -27,6 +27,8 @@ fn bodies_are_split_as_the_vectors_say() {
             }
             (Err(error), Some(expected)) => {
                 assert_eq!(error.name(), expected, "{name}");
+                let clauses = vector["clauses"].as_array().unwrap();
+                assert!(clauses.iter().any(|clause| clause == error.clause()), "{name}: {error}");
                 for end in [End::Node, End::Client] {
                     assert_eq!(Some(u64::from(error.close_code(end))), vector["close"].as_u64(), "{name}");
                 }

@@ -64,7 +64,7 @@ fn verbs() -> Vec<(From, BoxedStrategy<Value>)> {
     let send =
         (1..=NUMBER_MAX, 0..=1024u64, any::<u64>()).prop_filter_map("room for them", |(n, count, below)| {
             let oldest = 1 + below % n;
-            (n - 1 + count <= NUMBER_MAX)
+            (n - 1 + count < NUMBER_MAX)
                 .then(|| json!({"verb": "send", "n": n, "count": count, "oldest": oldest}))
         });
     let seen = (number(), number(), number())
@@ -102,7 +102,7 @@ fn verbs() -> Vec<(From, BoxedStrategy<Value>)> {
         "no page without end",
         |(id, (_, _, numbers), mark)| {
             let fields = json!({"verb": "page", "id": id, "mark": mark, "numbers": numbers});
-            (mark != "more" || !numbers.is_empty()).then_some(fields)
+            (mark == "end" || !numbers.is_empty()).then_some(fields)
         },
     );
     let no_page = (number(), CODE).prop_map(|(id, code)| json!({"verb": "page", "id": id, "code": code}));

@@ -13,15 +13,17 @@ pub(crate) const NESTING_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Names<'a> {
     names: Vec<Text<'a>>,
-    /// Of each array or object that is open: where its names begin, if they are looked at.
-    open: Vec<Option<usize>>,
+    /// How many arrays and objects are open.
+    depth: usize,
+    /// Where the names of the outermost [`NESTING_MAX`] of them begin; an array has none.
+    begins: Vec<usize>,
     repeated: bool,
 }
 
 impl<'a> Names<'a> {
     /// How many arrays and objects are open.
     pub(crate) fn depth(&self) -> usize {
-        self.open.len()
+        self.depth
     }
 
     /// Whether one of the objects that have ended repeats a name.
@@ -42,20 +44,22 @@ impl<'a> Names<'a> {
 impl<'a> Visit<'a> for Names<'a> {
     fn token(&mut self, token: Token<'a>, _: Range<usize>) {
         match token {
-            Token::BeginArray => self.open.push(None),
-            Token::BeginObject => {
-                let begin = (self.open.len() < NESTING_MAX).then_some(self.names.len());
-                self.open.push(begin);
-            }
-            Token::End => {
-                if let Some(begin) = self.open.pop().flatten() {
-                    self.compare(begin);
+            Token::BeginArray | Token::BeginObject => {
+                self.depth += 1;
+                if self.depth <= NESTING_MAX {
+                    self.begins.push(self.names.len());
                 }
             }
-            // Once the verdict is known, a hostile text need not be kept any longer.
-            Token::Name(name) if !self.repeated && self.open.last().is_some_and(Option::is_some) => {
-                self.names.push(name);
+            Token::End => {
+                if self.depth <= NESTING_MAX
+                    && let Some(begin) = self.begins.pop()
+                {
+                    self.compare(begin);
+                }
+                self.depth = self.depth.saturating_sub(1);
             }
+            // Once the verdict is known, a hostile text need not be kept any longer.
+            Token::Name(name) if !self.repeated && self.depth <= NESTING_MAX => self.names.push(name),
             _ => {}
         }
     }

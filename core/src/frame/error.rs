@@ -57,7 +57,7 @@ errors! {
     NumberSpelling = "number-spelling", "ERR-2";
     /// A number above [`super::NUMBER_MAX`].
     NumberTooBig = "number-too-big", "NUM-1";
-    /// The last number of a `send` would be above [`super::NUMBER_MAX`].
+    /// The last number of a `send` would be [`super::NUMBER_MAX`], which is never given, or above it.
     NumberOverflow = "number-overflow", "NUM-2";
     /// A number 0 where numbers begin at 1.
     NumberZero = "number-zero", "NUM-3";
@@ -73,7 +73,7 @@ errors! {
     PushOrder = "push-order", "POS-2";
     /// Numbers of a page that do not ascend from 1.
     PageOrder = "page-order", "PAGE-8";
-    /// A part of a page that says `more` and holds nothing: a page without end.
+    /// A part of a page that says that there is more, or more to ask for, and holds nothing: a page without end.
     PageEmpty = "page-empty", "PAGE-8";
     /// A page asked for with none or more than [`super::PAGE_MESSAGES_MAX`] messages.
     PageCount = "page-count", "LIM-14";

@@ -215,7 +215,7 @@ impl FromClient<'_> {
                     Err(FrameError::NumberZero)
                 } else if usize::from(count) > BATCH_MESSAGES_MAX {
                     Err(FrameError::TooManyMessages)
-                } else if n - 1 > NUMBER_MAX - u64::from(count) {
+                } else if n > NUMBER_MAX - u64::from(count) {
                     Err(FrameError::NumberOverflow)
                 } else if oldest > n {
                     Err(FrameError::OldestAboveNumber)
@@ -264,7 +264,7 @@ impl FromServer<'_> {
             },
             Self::Advance { after, upto } if after > upto => Err(FrameError::PushOrder),
             Self::Page { mark, numbers, .. } => match numbers.count() {
-                0 if mark == PageMark::More => Err(FrameError::PageEmpty),
+                0 if mark != PageMark::End => Err(FrameError::PageEmpty),
                 0..=PAGE_MESSAGES_MAX => ascending(0, NUMBER_MAX, numbers.iter(), FrameError::PageOrder),
                 _ => Err(FrameError::TooManyMessages),
             },
