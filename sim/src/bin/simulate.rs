@@ -82,7 +82,7 @@ fn all(args: &Args, each: impl Fn(u64) -> Option<Counts> + Sync) -> (Counts, Dur
                         None => stop.store(true, Ordering::Relaxed),
                     }
                     let done = seed - args.from + 1;
-                    if done % 50_000 == 0 {
+                    if done.is_multiple_of(50_000) {
                         eprintln!("  {done} schedules after {:.0} s", begun.elapsed().as_secs_f64());
                     }
                 }
