@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::inboxes::Inboxes;
 use super::{Filter, Message, Payload, Post, Subject};
+use crate::mutant::mutant;
 use crate::time::{Duration, Instant};
 
 /// What a stored message takes beside its payload: its entry, its places in the indexes, its subject of up to 128
@@ -174,6 +175,9 @@ impl<P: Payload> Log<P> {
     pub(super) fn trimmed(&self, subject: &Subject) -> u64 {
         if subject.is_internal() {
             return self.inboxes.trimmed(subject);
+        }
+        if mutant!(LostByFirst) {
+            return self.messages.front().map_or(self.head, |first| first.message.s - 1);
         }
         self.lanes.get(subject).map_or(self.forgotten, |lane| lane.trimmed)
     }

@@ -28,6 +28,8 @@ struct Handed {
     for_handler: Option<Delivery>,
     settled: bool,
     replied: bool,
+    /// The link on which it was asked when everything was healed.
+    asked_on: Option<usize>,
 }
 
 /// A page and its wire.
@@ -64,7 +66,15 @@ pub(super) struct Host {
     pub(super) suspended: bool,
     restores: u32,
     pub(super) dials: u32,
+    /// When it was turned away right behind a `welcome`.
+    pub(super) flaps: VecDeque<Instant>,
+    /// Links in a row that it has given up though they were alive.
+    wronged: u8,
 }
+
+/// So many living links may be given up in a row: the rate that is assumed halves each time, and the patience doubles,
+/// so that the slowest link of these worlds is believed at the sixth at the latest.
+const WRONGED_MAX: u8 = 6;
 
 /// What the host holds of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +114,8 @@ impl Host {
             suspended: false,
             restores: 0,
             dials: 0,
+            flaps: VecDeque::new(),
+            wronged: 0,
         }
     }
 
@@ -276,7 +288,11 @@ impl World {
             self.note(now, || format!("client {client} hands over {id}: {refusal:?}"));
             return self.handler_heard(client, for_handler, now);
         }
-        let handed = Handed { note, to, request: style.request, for_handler, settled: false, replied: false };
+        let peaceful = now.since(self.plan.healed) > Duration::from_secs(15);
+        let asked_on = self.hosts[at].socket.and_then(|socket| socket.link).filter(|_| peaceful);
+        let request = style.request;
+        let handed = Handed { note, to, request, for_handler, settled: false, replied: false, asked_on };
+        let host = &mut self.hosts[at];
         host.handed.insert(id, handed);
         host.record.submitted(outgoing);
         host.client.submit(outgoing, now);
@@ -462,6 +478,9 @@ impl World {
                 self.hosts[at].buffered = 0;
                 if let Some(index) = socket.link {
                     self.links[index].client_open = false;
+                    if close.is_some_and(|close| close.code == 4003) {
+                        self.judged(client, index)?;
+                    }
                     if close.is_some_and(|close| close.code != 1000) && self.is_healthy(index) {
                         self.peace_broken += 1;
                     }
@@ -505,6 +524,8 @@ impl World {
                 Ok(())
             }
             Action::Received(taken) => {
+                // Each that brought something was no loss.
+                self.hosts[at].wronged = 0;
                 let elements = self.in_hand.clone();
                 for (delivery, fresh) in (first..).zip(&taken.fresh) {
                     let element =
@@ -567,6 +588,15 @@ impl World {
             }
             Action::Unanswered { ticket, .. } => {
                 self.counts.told("unanswered");
+                let asked = self.hosts[at].handed.get(&ticket.0).and_then(|handed| handed.asked_on);
+                let still = self.hosts[at].socket.and_then(|socket| socket.link);
+                if let Some(link) = asked.filter(|link| still == Some(*link) && self.is_healthy(*link)) {
+                    return broken!(
+                        "answer withheld",
+                        "request {} of client {client} on link {link}",
+                        ticket.0
+                    );
+                }
                 self.replied(client, ticket, Reply::InDoubt, now)
             }
             Action::Paged { page, .. } => {
@@ -607,6 +637,28 @@ impl World {
         }
     }
 
+    /// A client gives up a link for dead.
+    fn judged(&mut self, client: u8, link: usize) -> Checked {
+        if self.pong_in_hand {
+            return broken!(
+                "answered and left",
+                "client {client} leaves link {link} on the answer to its ping"
+            );
+        }
+        let net = &self.links[link].net;
+        let alive = !net.silent && !net.cut && self.links[link].served.is_some();
+        let host = &mut self.hosts[usize::from(client)];
+        host.wronged = if alive { host.wronged + 1 } else { 0 };
+        if host.wronged > WRONGED_MAX {
+            return broken!(
+                "killed in vain",
+                "client {client} has given up {} living links in a row",
+                host.wronged
+            );
+        }
+        Ok(())
+    }
+
     fn exited(&mut self, client: u8, ticket: Ticket, exit: &Exit, now: Instant) -> Checked {
         let told = match exit {
             Exit::Settled => Told::Stored,
@@ -624,6 +676,9 @@ impl World {
         });
         self.facts.exited(ticket.0, told)?;
         let host = &mut self.hosts[usize::from(client)];
+        if told == Told::Stored {
+            host.wronged = 0;
+        }
         let Some(handed) = host.handed.get_mut(&ticket.0) else { return Ok(()) };
         handed.settled = true;
         let ends = handed.request && !handed.replied && told != Told::Stored;
@@ -779,7 +834,10 @@ impl World {
         }
         self.tell_buffered(client, now);
         match packet {
-            Packet::Frame { head, shape, body } => self.client_reads(client, number, &head, shape, body, now),
+            Packet::Frame { head, shape, body } => {
+                self.pong_in_hand = head.starts_with(b"pong");
+                self.client_reads(client, number, &head, shape, body, now);
+            }
             Packet::Close { code, reason } => {
                 if current {
                     self.peace_broken += u32::from((4001..4400).contains(&code) && self.is_healthy(link));
@@ -796,7 +854,9 @@ impl World {
                 self.hosts[at].client.handle_link_closed(number, Closed::NONE, "", now);
             }
         }
-        self.drain_client(client, now)
+        let drained = self.drain_client(client, now);
+        self.pong_in_hand = false;
+        drained
     }
 
     fn client_reads(

@@ -68,6 +68,8 @@ pub(super) enum Fault {
     Stall(Duration),
     /// The link is so slow, in octets a second, for so long.
     Slow(u32, Duration),
+    /// From now on nothing arrives on this link, but what is written is taken, by and by; and much is handed over.
+    Trickle,
     /// A `push` or `advance` on its way down is eaten and what stands behind it is not: no network does this, a node
     /// that loses its place may.
     Eat,
@@ -203,7 +205,9 @@ impl Plan {
         let nodes = 1 + random.below(3) as u8;
         let rooms = 1 + random.below(3) as u8;
         let active = Duration::from_secs(random.pick(&[15, 40, 40, 90, 240]));
-        let handlers = match random.below(5) {
+        let handlers = match random.below(7) {
+            5 => Handlers { slow: 20, stuck: 180, ..Handlers::default() },
+            6 => Handlers { asking: 255, ..Handlers::default() },
             0 | 1 => Handlers::default(),
             2 => Handlers { slow: 60, ..Handlers::default() },
             3 => Handlers { slow: 20, stuck: 8, asking: 20, sending: 8, moving: 8 },
@@ -245,7 +249,8 @@ impl Plan {
             }
         }
         // Some worlds are full of small messages, some of long ones, which are fewer.
-        let long = random.chance(40);
+        // Where nearly all handlers are stuck or wait for answers, long ones soon fill the window.
+        let long = random.chance(if self.handlers.stuck.max(self.handlers.asking) > 100 { 128 } else { 40 });
         let (mut messages, longest) =
             if long { (60 + random.below(100), 300_000) } else { (180 + random.below(360), 4_000) };
         let styled = random.chance(100);
@@ -276,6 +281,18 @@ impl Plan {
                 style,
             };
             self.add(random, at, What::Act(client, act));
+        }
+        if long && self.handlers.asking > 100 {
+            // After everything is healed as well: whoever asks then must be answered.
+            let at = self.healed + Duration::from_secs(18);
+            let style = Style { ttl: None, key: None, priority: 0, request: false };
+            let to = Place::User(random.below(self.clients.into()) as u8);
+            let client = random.below(self.clients.into()) as u8;
+            self.add(
+                random,
+                at,
+                What::Act(client, Act::Send { to, count: 12, octets: 270_000, binary: true, style }),
+            );
         }
         for _ in 0..random.below(30) {
             let at = BEGIN + random.within(active);
@@ -333,6 +350,8 @@ impl Plan {
             1 => fault(Fault::Zombie { late: random.millis(1, 30_000) }),
             2 => fault(Fault::Silence),
             3 => fault(Fault::Stall(random.millis(10, 10_000))),
+            // Some stay so for as long as the world lasts.
+            4 if random.chance(60) => fault(Fault::Slow(20_000, Duration::from_secs(36_000))),
             4 => fault(Fault::Slow(random.pick(&[8_000, 50_000, 200_000]), random.millis(1_000, 60_000))),
             5 => fault(Fault::Eat),
             6 => fault(Fault::Sleep(random.millis(500, 120_000))),
@@ -353,13 +372,14 @@ impl Plan {
             18 => trouble(Trouble::HooksFail(random.next_u64() as u8, random.millis(100, 20_000))),
             19 => trouble(Trouble::SlowHooks(random.millis(1, 12_000), random.millis(100, 20_000))),
             20 => trouble(Trouble::SlowEngine(random.millis(1, 3_000), random.millis(100, 30_000))),
+            21 => fault(Fault::Trickle),
             _ => trouble(Trouble::Flap(random.millis(5_000, 90_000))),
         }
     }
 }
 
 /// How many kinds of fault there are.
-pub(super) const KINDS: usize = 22;
+pub(super) const KINDS: usize = 23;
 
 impl What {
     /// The kind of fault, for the count; `None` for what an application does.
@@ -373,6 +393,7 @@ impl What {
                 Fault::Silence => "silence",
                 Fault::Stall(_) => "stall",
                 Fault::Slow(..) => "slow",
+                Fault::Trickle => "trickle",
                 Fault::Eat => "frame eaten",
                 Fault::Sleep(_) => "sleep",
                 Fault::LateTimers(..) => "late timers",

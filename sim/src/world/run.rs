@@ -15,19 +15,23 @@ use super::host::{Host, Socket};
 use super::hostile;
 use super::net::Link;
 use super::packet::{Down, Names, Note, Packet, Up};
-use super::plan::{BEGIN, Draws, Fault, Happening, Plan, Trouble, What};
+use super::plan::{Act, BEGIN, Draws, Fault, Happening, Plan, Style, Trouble, What};
 use super::server::{Asker, Hook, Process, Served};
 use everwire_core::Random;
 
 /// A time that does not come.
 pub(super) const NEVER: Instant = Instant::from_micros(u64::MAX);
 /// How long a healed world may take to come to rest: the longest waits are those of a window that a server has asked
-/// for and of a machine that sleeps.
-const REST_MAX: Duration = Duration::from_secs(1_200);
+/// for, of a machine that sleeps, and of megabytes over the slowest link.
+const REST_MAX: Duration = Duration::from_secs(4_800);
 /// What had begun to go wrong has gone wrong by then.
 const SETTLE: Duration = Duration::from_secs(15);
 /// How long it is watched for afterwards.
 const WATCH: Duration = Duration::from_secs(45);
+/// A client that is turned away right behind each `welcome` comes back ever later: 22 waits of its backoff that sum up to
+/// 30 s are rarer than one in 10¹¹, and ten dials may be undelayed.
+const FLAPS_MAX: usize = 32;
+const FLAPS_WITHIN: Duration = Duration::from_secs(30);
 /// More events than any world needs: a loop without time.
 const EVENTS_MAX: u64 = 300_000;
 
@@ -52,6 +56,7 @@ pub(super) enum Event {
     Hook(usize, usize),
     Answer(usize),
     LateCall(usize),
+    Call(usize),
     Unstall(u8),
     Gone(u8, u32),
     Drained(usize),
@@ -93,6 +98,7 @@ pub(super) struct World {
     pub(super) answers:
         Vec<Option<(Asker, everwire_core::session::node::CallId, everwire_core::engine::Answer<Note>)>>,
     pub(super) calls: Vec<Option<Call<Note>>>,
+    pub(super) late: Vec<Option<(u8, super::server::Asked)>>,
     pub(super) ran: Vec<Note>,
     /// The oldest token of each client that is still good.
     pub(super) tokens: Vec<u32>,
@@ -101,6 +107,8 @@ pub(super) struct World {
     pub(super) in_hand: Option<std::rc::Rc<[(Subject, Note)]>>,
     pub(super) casting: Option<Subject>,
     pub(super) draining_clients: u8,
+    /// The frame in hand answers a ping.
+    pub(super) pong_in_hand: bool,
     /// Frames that no right peer writes, per client: three of them may end a wire.
     pub(super) outrages: Vec<u32>,
     /// Links that were well and have been ended as if they were not.
@@ -138,6 +146,7 @@ impl World {
             hooks: Vec::new(),
             answers: Vec::new(),
             calls: Vec::new(),
+            late: Vec::new(),
             ran: Vec::new(),
             tokens: vec![1; usize::from(clients)],
             denied: Vec::new(),
@@ -145,6 +154,7 @@ impl World {
             in_hand: None,
             casting: None,
             draining_clients: 0,
+            pong_in_hand: false,
             outrages: vec![0; usize::from(clients)],
             peace_broken: 0,
             rested: None,
@@ -333,6 +343,7 @@ impl World {
                 }
                 Ok(())
             }
+            Event::Call(call) => self.late_call(call, now),
             Event::Unstall(process) => self.unstall(process, now),
             Event::Gone(process, life) => {
                 if self.processes[usize::from(process)].life == life {
@@ -441,6 +452,14 @@ impl World {
                 }
                 self.hosts[at].unreachable_until = now + Duration::from_millis(salt % 15_000);
             }
+            (Fault::Trickle, Some(link)) => {
+                let conn = &mut self.links[link];
+                conn.net.silent = true;
+                conn.net.slow(300, NEVER);
+                let style = Style { ttl: None, key: None, priority: 0, request: false };
+                let act = Act::Send { to: Place::Room(0), count: 5, octets: 250_000, binary: false, style };
+                self.act(client, act, salt, now)?;
+            }
             (Fault::Stall(span), Some(link)) => {
                 let net = &mut self.links[link].net;
                 net.stalled = net.stalled.max(now + span);
@@ -546,7 +565,11 @@ impl World {
             Trouble::Unanswered(often, span) => self.processes[at].unanswered = (often, now + span),
             Trouble::HooksFail(often, span) => self.processes[at].failing = (often, now + span),
             Trouble::SlowHooks(longest, span) => self.processes[at].slow = (longest, now + span),
-            Trouble::Flap(span) => self.processes[at].flapping_until = now + span,
+            Trouble::Flap(span) => {
+                for process in &mut self.processes {
+                    process.flapping_until = now + span;
+                }
+            }
         }
         Ok(())
     }
@@ -577,10 +600,17 @@ impl World {
     }
 
     /// The node closes right behind its `welcome`, for no reason that it gives.
-    pub(super) fn flap(&mut self, link: usize, now: Instant) {
+    pub(super) fn flap(&mut self, link: usize, now: Instant) -> Checked {
+        let client = usize::from(self.links[link].net.client);
+        let flaps = &mut self.hosts[client].flaps;
+        flaps.push_back(now);
+        if flaps.len() > FLAPS_MAX && flaps.pop_front().is_some_and(|first| now.since(first) < FLAPS_WITHIN) {
+            return broken!("tight loop", "client {client} was turned away {FLAPS_MAX} times in 30 s");
+        }
         if let Some(served) = &mut self.links[link].served {
             served.node.handle_end(1011, "", now);
         }
+        Ok(())
     }
 
     /// Whether nothing is wrong with a link.
@@ -625,6 +655,10 @@ impl World {
         let now = self.now;
         for client in 0..self.plan.clients {
             self.hosts[usize::from(client)].check_bounds(client, self.plan.outbox_max)?;
+        }
+        if self.plan.happenings.last().is_some_and(|last| last.at >= now) {
+            self.schedule(now + Duration::from_secs(2), Event::Rest);
+            return Ok(false);
         }
         let quiet = self.hosts.iter().all(Host::is_quiet) && self.facts.finish(now).is_ok();
         let ends = self.peace_broken;

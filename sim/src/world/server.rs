@@ -34,6 +34,8 @@ pub(super) struct Process {
     stalled: VecDeque<Asked>,
     pub(super) unanswered: (u8, Instant),
     pub(super) slow_engine: (Duration, Instant),
+    /// The last call that is on its way reaches the engine then.
+    engine_busy: Instant,
     pub(super) failing: (u8, Instant),
     pub(super) slow: (Duration, Instant),
     pub(super) flapping_until: Instant,
@@ -93,6 +95,7 @@ impl Process {
             stalled: VecDeque::new(),
             unanswered: (0, zero),
             slow_engine: (Duration::ZERO, zero),
+            engine_busy: zero,
             failing: (0, zero),
             slow: (Duration::ZERO, zero),
             flapping_until: zero,
@@ -232,8 +235,7 @@ impl World {
             NodeAction::Run(request) => self.run_request(link, request, now),
             NodeAction::Write(frame) => {
                 *wrote = true;
-                self.write_down(link, frame, now);
-                Ok(())
+                self.write_down(link, frame, now)
             }
             NodeAction::Reading(reading) => {
                 self.note(now, || format!("link {link} is {}", if reading { "read" } else { "not read" }));
@@ -405,14 +407,29 @@ impl World {
             self.schedule(at, Event::Answer(self.answers.len() - 1));
             return Ok(());
         }
-        let answer = self.engine_does(&asked.call, now)?;
         let (longest, until) = self.processes[at].slow_engine;
-        if until > now {
-            let at = now + self.random.within(longest);
-            self.answers.push(Some((asked.asker, asked.id, answer)));
-            self.schedule(at, Event::Answer(self.answers.len() - 1));
+        if until > now || self.processes[at].engine_busy > now {
+            // It takes its time on the way there, or on the way back; the order of calls stays.
+            let waits = self.random.within(longest);
+            if self.random.chance(128) {
+                let begins = self.processes[at].engine_busy.max(now + waits);
+                self.processes[at].engine_busy = begins;
+                self.late.push(Some((process, asked)));
+                self.schedule(begins, Event::Call(self.late.len() - 1));
+                return Ok(());
+            }
+            if self.processes[at].engine_busy <= now {
+                let answer = self.engine_does(&asked.call, now)?;
+                self.answers.push(Some((asked.asker, asked.id, answer)));
+                self.schedule(now + waits, Event::Answer(self.answers.len() - 1));
+                return Ok(());
+            }
+            let begins = self.processes[at].engine_busy;
+            self.late.push(Some((process, asked)));
+            self.schedule(begins, Event::Call(self.late.len() - 1));
             return Ok(());
         }
+        let answer = self.engine_does(&asked.call, now)?;
         self.answer(asked.asker, asked.id, answer, now)
     }
 
@@ -428,6 +445,17 @@ impl World {
             }
         }
         self.drain_origin(process, now)
+    }
+
+    /// A call that was on its way has reached the engine.
+    pub(super) fn late_call(&mut self, call: usize, now: Instant) -> Checked {
+        let Some((_, asked)) = self.late[call].take() else { return Ok(()) };
+        let answer = self.engine_does(&asked.call, now)?;
+        self.answer(asked.asker, asked.id, answer, now)?;
+        match asked.asker {
+            Asker::Link(link) => self.drain_node(link, now),
+            Asker::Origin(process, _) => self.drain_origin(process, now),
+        }
     }
 
     pub(super) fn engine_does(&mut self, call: &Call<Note>, now: Instant) -> Checked<Answer<Note>> {
@@ -477,6 +505,8 @@ impl World {
         let life = process.life;
         let note = Note { kind: Kind::Answer, octets: 60, binary: false, ..request.payload };
         let takes = match self.random.below(8) {
+            // Once everything is healed handlers are quick: who asks must be answered.
+            _ if now >= self.plan.healed => Duration::ZERO,
             0..=4 => Duration::ZERO,
             5 | 6 => self.random.millis(1, 2_000),
             // Longer than the server waits for it.
@@ -561,7 +591,7 @@ impl World {
 
     // ---- writing ----
 
-    fn write_down(&mut self, link: usize, frame: NodeFrame<Note>, now: Instant) {
+    fn write_down(&mut self, link: usize, frame: NodeFrame<Note>, now: Instant) -> Checked {
         let identity = self.links[link].identity.clone();
         let epoch = self.facts.epoch();
         let mut given = None;
@@ -585,10 +615,10 @@ impl World {
                 let octets = 300 + 60 * welcome.rooms.len() as u64;
                 self.send_down(link, Packet::with_body(head, octets, false, DownBody::Welcome(welcome)), now);
                 if flaps {
-                    self.flap(link, now);
+                    self.flap(link, now)?;
                 }
                 self.welcomed(link, now);
-                return;
+                return Ok(());
             }
             NodeFrame::Push { messages, .. } | NodeFrame::Page { messages, .. } => {
                 let elements =
@@ -625,6 +655,7 @@ impl World {
             self.send_down(link, Packet::bare(more, DownBody::None), now);
         }
         self.send_down(link, packet, now);
+        Ok(())
     }
 
     /// How many requests of this producer still run here for earlier links.

@@ -1,7 +1,7 @@
 //! A frame has come: it is held against the grammar, the state of the link and the clauses, and carried out or not.
 
 use super::alarm::Alarm;
-use super::liveness::ANNOUNCED_ABOVE;
+use super::liveness::{ANNOUNCED_ABOVE, Way};
 use super::standing::Count;
 use super::times::RENEW_AFTER;
 use super::{Action, Body, Client, Event, PageFailure, Phase, Renewal};
@@ -227,7 +227,7 @@ impl Client {
             return;
         }
         self.link.mark_rose = true;
-        self.liveness.progressed();
+        self.liveness.progressed(Way::Up);
         if self.standing.hears_of_mark() {
             self.stand().mark_rose();
         }
@@ -236,7 +236,7 @@ impl Client {
     /// Progress downwards, if `received` is above this.
     fn received_rose(&mut self, before: u64) {
         if self.reader.received() > before {
-            self.liveness.progressed();
+            self.liveness.progressed(Way::Down);
             if self.standing.hears_of_received() {
                 self.stand().received_rose();
             }

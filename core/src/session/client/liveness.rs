@@ -73,6 +73,18 @@ enum Long {
     Up { oldest: u64 },
 }
 
+/// Which way something goes. A verdict that came while a long frame was on its way down is doubted until one has come:
+/// what goes up meanwhile excuses nothing. [LIVE-10]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// To the server.
+    Up = 0,
+    /// To the client.
+    Down = 1,
+    /// Nothing was under way that is known of: any progress will do.
+    Neither = 2,
+}
+
 /// The link's state, and what is learned over many.
 #[derive(Clone, Debug)]
 pub(super) struct Liveness {
@@ -80,9 +92,9 @@ pub(super) struct Liveness {
     rtt: Rtt,
     flight: Flight,
     /// Verdicts since there was progress that were followed by a healthy link. [LIVE-10]
-    doublings: u32,
+    doublings: [u32; 3],
     /// There was a verdict, and no healthy link since.
-    judged: bool,
+    judged: Option<Way>,
     slow: Option<(Long, u8)>,
 
     heartbeat: Duration,
@@ -113,8 +125,8 @@ impl Liveness {
             interval: interval.max(Duration::from_secs(1)).min(Duration::from_secs(600)),
             rtt: Rtt::default(),
             flight: Flight::default(),
-            doublings: 0,
-            judged: false,
+            doublings: [0; 3],
+            judged: None,
             slow: None,
             heartbeat: Duration::ZERO,
             last_in: start,
@@ -141,7 +153,10 @@ impl Liveness {
         let mut rtt = self.rtt;
         rtt.sample(round_trip.min(SAMPLE_MAX));
         self.flight.begin();
-        let doublings = self.doublings + u32::from(self.judged);
+        let mut doublings = self.doublings;
+        if let Some(way) = self.judged {
+            doublings[way as usize] += 1;
+        }
         *self = Self {
             rtt,
             flight: self.flight,
@@ -155,10 +170,13 @@ impl Liveness {
         };
     }
 
-    /// The mark or `received` has risen. [CLOSE-7]
-    pub(super) fn progressed(&mut self) {
-        self.doublings = 0;
-        self.judged = false;
+    /// The mark, or `received`, has risen. [CLOSE-7]
+    pub(super) fn progressed(&mut self, way: Way) {
+        self.doublings[way as usize] = 0;
+        self.doublings[Way::Neither as usize] = 0;
+        if self.judged == Some(way) || self.judged == Some(Way::Neither) {
+            self.judged = None;
+        }
     }
 
     /// The first term of a deadline, as long as nothing was doubted. [LIVE-7]
@@ -166,8 +184,12 @@ impl Liveness {
         self.rtt.deadline()
     }
 
+    fn doubled(&self) -> u32 {
+        self.doublings.into_iter().max().unwrap_or(0)
+    }
+
     fn first_term(&self) -> Duration {
-        self.rtt.deadline().times(1 << self.doublings.min(6)).min(PATIENCE_MAX)
+        self.rtt.deadline().times(1 << self.doubled().min(6)).min(PATIENCE_MAX)
     }
 
     /// A frame of so many octets goes out.
@@ -220,7 +242,7 @@ impl Liveness {
         let before = self.written;
         self.wrote(octets(x), now);
         // On a dead link the buffer never empties, so its time has to begin some time.
-        let begins = now + self.flight.drain(self.buffered, self.doublings);
+        let begins = now + self.flight.drain(self.buffered, self.doubled());
         if self.pings.len() == PINGS_MAX {
             self.pings.pop_front();
         }
@@ -250,7 +272,7 @@ impl Liveness {
     pub(super) fn announced(&mut self, octets: u64, frame_bytes_max: u64) {
         let counted = octets.min(frame_bytes_max);
         let most = MORE_MAX.max(Duration::from_micros(counted.saturating_mul(1_000_000) / MORE_RATE));
-        self.extra = self.flight.drain(counted, self.doublings).min(most);
+        self.extra = self.flight.drain(counted, self.doubled()).min(most);
     }
 
     /// A `pong` has come; true if it answers something.
@@ -290,7 +312,7 @@ impl Liveness {
         }
         let unconfirmed = ping.end.saturating_sub(self.confirmed);
         let octets = if mutant!(NoDrainRate) { ping.end - ping.before } else { unconfirmed };
-        Some(ping.begins + self.first_term() + self.flight.drain(octets, self.doublings) + self.extra)
+        Some(ping.begins + self.first_term() + self.flight.drain(octets, self.doubled()) + self.extra)
     }
 
     /// It is. [LIVE-11]
@@ -310,7 +332,13 @@ impl Liveness {
 
     /// The link was given up; true if the same long frame has now cost three in a row. [LIVE-17]
     pub(super) fn judge(&mut self, received: u64, oldest: u64) -> bool {
-        self.judged = true;
+        self.judged = Some(if self.extra > Duration::ZERO {
+            Way::Down
+        } else if self.sent.is_empty() {
+            Way::Neither
+        } else {
+            Way::Up
+        });
         let first = self.sent.front();
         let long = if self.extra > Duration::ZERO {
             Some(Long::Down { received })
