@@ -676,7 +676,7 @@ impl World {
         });
         self.facts.exited(ticket.0, told)?;
         let host = &mut self.hosts[usize::from(client)];
-        if told == Told::Stored {
+        if matches!(told, Told::Stored | Told::Refused) {
             host.wronged = 0;
         }
         let Some(handed) = host.handed.get_mut(&ticket.0) else { return Ok(()) };

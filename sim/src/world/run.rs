@@ -455,7 +455,7 @@ impl World {
             (Fault::Trickle, Some(link)) => {
                 let conn = &mut self.links[link];
                 conn.net.silent = true;
-                conn.net.slow(300, NEVER);
+                conn.net.slow(100, NEVER);
                 let style = Style { ttl: None, key: None, priority: 0, request: false };
                 let act = Act::Send { to: Place::Room(0), count: 5, octets: 250_000, binary: false, style };
                 self.act(client, act, salt, now)?;
@@ -481,7 +481,18 @@ impl World {
                 self.hosts[at].asleep_until = wakes;
                 self.schedule(wakes, Event::Wake(client));
             }
-            (Fault::LateTimers(late, span), _) => self.hosts[at].late = (late, now + span),
+            (Fault::LateTimers(late, span), link) => {
+                self.hosts[at].late = (late, now + span);
+                // Something is written, and its answer takes longer than anybody waits: only a timer could tell.
+                if let Some(link) = link.filter(|_| salt.is_multiple_of(2)) {
+                    let style = Style { ttl: None, key: None, priority: 0, request: false };
+                    let act = Act::Send { to: Place::Room(0), count: 1, octets: 50, binary: false, style };
+                    self.links[link].net.stalled = now + Duration::from_millis(2_000 + salt % 6_000);
+                    self.act(client, act, salt, now)?;
+                    self.hosts[at].client.handle_wake(now);
+                    self.drain_client(client, now)?;
+                }
+            }
             (Fault::Trap(after), _) => self.hosts[at].trap = Some(after),
             // Two different tokens refused in a row end a wire, and rightly.
             (Fault::Expire, _) => {
