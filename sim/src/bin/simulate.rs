@@ -8,13 +8,22 @@ use std::time::{Duration, Instant};
 
 use everwire_sim::world::{Counts, Failure, run, shrink};
 
-const USAGE: &str = "Usage: simulate [--seeds N] [--from S] [--threads T] [--mutants [NAME…]] [--trace]";
+const USAGE: &str = "\
+Usage: simulate [--seeds N] [--from S] [--threads T] [--mutants [NAME…] [--once]] [--trace]
+
+  --seeds N     how many schedules, 10,000 if not said
+  --from S      the first seed, 0 if not said; one seed is one schedule
+  --threads T   as many as there are processors if not said
+  --mutants     switch each known bug on, or those named, and count the schedules that notice
+  --once        … and go on to the next when the first has
+  --trace       tell everything that happens in schedule S, with the bug that is named, if one is";
 
 struct Args {
     seeds: u64,
     from: u64,
     threads: usize,
     trace: bool,
+    once: bool,
     mutants: Option<Vec<String>>,
 }
 
@@ -27,7 +36,7 @@ fn main() -> ExitCode {
         }
     };
     if args.trace {
-        return trace(args.from);
+        return trace(args.from, args.mutants.as_deref().unwrap_or_default());
     }
     match &args.mutants {
         None => simulate(&args),
@@ -37,7 +46,7 @@ fn main() -> ExitCode {
 
 fn parse(mut given: impl Iterator<Item = String>) -> Result<Args, String> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let mut args = Args { seeds: 0, from: 0, threads, trace: false, mutants: None };
+    let mut args = Args { seeds: 0, from: 0, threads, trace: false, once: false, mutants: None };
     let number = |flag: &str, value: Option<String>| {
         let value = value.ok_or(format!("`{flag}` takes a number"))?;
         value.parse::<u64>().map_err(|_| format!("`{flag}` takes a number, not `{value}`"))
@@ -48,6 +57,7 @@ fn parse(mut given: impl Iterator<Item = String>) -> Result<Args, String> {
             "--from" => args.from = number("--from", given.next())?,
             "--threads" => args.threads = number("--threads", given.next())?.max(1) as usize,
             "--trace" => args.trace = true,
+            "--once" => args.once = true,
             "--mutants" => args.mutants = Some(Vec::new()),
             name if args.mutants.is_some() && !name.starts_with('-') => {
                 args.mutants.get_or_insert_default().push(name.to_owned());
@@ -120,7 +130,15 @@ fn simulate(args: &Args) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn trace(seed: u64) -> ExitCode {
+fn trace(seed: u64, names: &[String]) -> ExitCode {
+    #[cfg(feature = "mutants")]
+    for mutant in everwire_core::mutant::Mutant::ALL {
+        if names.iter().any(|name| name == mutant.name()) {
+            everwire_core::mutant::switch(Some(*mutant));
+        }
+    }
+    #[cfg(not(feature = "mutants"))]
+    let _ = names;
     let (lines, violation) = everwire_sim::world::trace(seed);
     for line in lines {
         println!("{line}");
@@ -165,7 +183,7 @@ fn mutants(args: &Args, names: &[String]) -> ExitCode {
                 Err(_) => "panic",
             };
             *caught.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += 1;
-            Some(Counts::default())
+            (!args.once).then(Counts::default)
         });
         let caught = caught.into_inner().unwrap_or_else(PoisonError::into_inner);
         let all: u64 = caught.values().sum();

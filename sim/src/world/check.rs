@@ -74,6 +74,7 @@ struct Sent {
     unbacked: bool,
     stored: u8,
     runs: u8,
+    ran_at: Option<Instant>,
     reply: Option<Reply>,
 }
 
@@ -154,6 +155,7 @@ impl Facts {
             unbacked: false,
             stored: 0,
             runs: 0,
+            ran_at: None,
             reply: None,
         });
         self.sent.len() as u32 - 1
@@ -253,10 +255,16 @@ impl Facts {
     // ---- requests ----
 
     /// A handler of the server has begun.
-    pub(super) fn ran(&mut self, id: u32) -> Checked {
+    pub(super) fn ran(&mut self, id: u32, now: Instant) -> Checked {
         let sent = &mut self.sent[id as usize];
+        sent.ran_at.get_or_insert(now);
         sent.runs += 1;
         if sent.runs > 1 { broken!("run twice", "request {id}") } else { Ok(()) }
+    }
+
+    /// Whether a handler of the server has run for it before then.
+    pub(super) fn ran_before(&self, id: u32, then: Instant) -> bool {
+        self.sent[id as usize].ran_at.is_some_and(|at| at < then)
     }
 
     /// Who asked is told.

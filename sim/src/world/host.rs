@@ -590,7 +590,9 @@ impl World {
                 self.counts.told("unanswered");
                 let asked = self.hosts[at].handed.get(&ticket.0).and_then(|handed| handed.asked_on);
                 let still = self.hosts[at].socket.and_then(|socket| socket.link);
-                if let Some(link) = asked.filter(|link| still == Some(*link) && self.is_healthy(*link)) {
+                let known = self.facts.ran_before(ticket.0, now - Duration::from_secs(15));
+                let asked = asked.filter(|link| known && still == Some(*link) && self.is_healthy(*link));
+                if let Some(link) = asked {
                     return broken!(
                         "answer withheld",
                         "request {} of client {client} on link {link}",

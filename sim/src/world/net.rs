@@ -15,8 +15,8 @@ pub(super) struct Lane<T> {
     frames: VecDeque<T>,
     /// When the last frame has left.
     free_at: Instant,
-    /// What has not left yet: when it will have, and how long it is.
-    leaving: VecDeque<(Instant, u64)>,
+    /// What has not left yet: when it will have, how long it is, and how fast it leaves.
+    leaving: VecDeque<(Instant, u64, u32)>,
     leaving_octets: u64,
 }
 
@@ -40,7 +40,7 @@ impl<T> Lane<T> {
         };
         let octets = octets + FRAME_OVERHEAD;
         self.free_at = begins + Duration::from_micros(octets * 1_000_000 / u64::from(rate));
-        self.leaving.push_back((self.free_at, octets));
+        self.leaving.push_back((self.free_at, octets, rate));
         self.leaving_octets += octets;
         self.free_at
     }
@@ -52,17 +52,21 @@ impl<T> Lane<T> {
 
     /// What the sender's socket still holds.
     pub(super) fn buffered(&mut self, now: Instant) -> u64 {
-        while let Some((left, octets)) = self.leaving.front().copied().filter(|(left, _)| *left <= now) {
-            debug_assert!(left <= now);
+        while let Some((_, octets, _)) = self.leaving.front().filter(|(left, ..)| *left <= now) {
             self.leaving_octets -= octets;
             self.leaving.pop_front();
         }
-        self.leaving_octets.saturating_sub(KERNEL_OCTETS)
+        // Of the first a part has left.
+        let left = self.leaving.front().map_or(0, |(left, octets, rate)| {
+            let remains = left.since(now).as_micros().saturating_mul(u64::from(*rate)) / 1_000_000;
+            octets.saturating_sub(remains)
+        });
+        self.leaving_octets.saturating_sub(left).saturating_sub(KERNEL_OCTETS)
     }
 
     /// When the socket's buffer will have changed, if it holds anything.
     pub(super) fn drains_at(&self) -> Option<Instant> {
-        self.leaving.front().map(|(at, _)| *at).filter(|_| self.leaving_octets > KERNEL_OCTETS)
+        self.leaving.front().map(|(at, ..)| *at).filter(|_| self.leaving_octets > KERNEL_OCTETS)
     }
 
     /// Loses a suffix: of 256 parts of what is on its way, so many arrive.

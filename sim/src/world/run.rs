@@ -469,6 +469,13 @@ impl World {
                 if let Some(link) = link {
                     self.links[link].net.slow(rate, now + span);
                 }
+                if now + span > self.plan.healed + REST_MAX {
+                    // As much as may be under way: more than the longest patience without the octets would wait for.
+                    let style = Style { ttl: None, key: None, priority: 0, request: false };
+                    let act =
+                        Act::Send { to: Place::Room(0), count: 6, octets: 250_000, binary: false, style };
+                    self.act(client, act, salt, now)?;
+                }
             }
             (Fault::Eat, Some(link)) => {
                 if self.links[link].net.down.eat(Packet::is_interval).is_some() {

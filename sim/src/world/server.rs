@@ -498,7 +498,7 @@ impl World {
     // ---- requests ----
 
     fn run_request(&mut self, link: usize, request: Request<Note>, now: Instant) -> Checked {
-        self.facts.ran(request.payload.id)?;
+        self.facts.ran(request.payload.id, now)?;
         let at = self.links[link].net.node;
         let process = &mut self.processes[usize::from(at)];
         let run = process.origin.handle_run(&request, now);
