@@ -84,12 +84,11 @@ fn story() -> Vec<Action> {
     all
 }
 
-fn frames(actions: &[Action]) -> Vec<&Outbound> {
-    let frame = |action| match action {
-        &Action::Write { ref frame, .. } => Some(frame),
+fn frames(actions: &[Action]) -> impl Iterator<Item = &Outbound> {
+    actions.iter().filter_map(|action| match action {
+        Action::Write { frame, .. } => Some(frame),
         _ => None,
-    };
-    actions.iter().filter_map(frame).collect()
+    })
 }
 
 /// A message of so many octets: a text, or an envelope line and what follows it.
