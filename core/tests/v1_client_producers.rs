@@ -9,18 +9,34 @@ use everwire_core::session::Client;
 use everwire_core::session::client::*;
 use v1_client_common::*;
 
-/// What a `hello` says of its producer and of the spare.
-fn named(actions: &[Action]) -> Vec<(Producer, Option<Producer>)> {
-    let hello = |action: &Action| match action {
-        Action::Write { frame: Outbound::Hello(hello), .. } => Some((hello.producer, hello.successor)),
-        _ => None,
-    };
-    actions.iter().filter_map(hello).collect()
+/// What a `hello` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Named {
+    producer: Producer,
+    successor: Option<Producer>,
+    /// The server has taken the spare since the last one.
+    succeeded: bool,
+}
+
+fn named(actions: &[Action]) -> Vec<Named> {
+    let mut taken = false;
+    let mut all = Vec::new();
+    for action in actions {
+        match action {
+            Action::Opened(opened) => taken |= opened.succeeded,
+            Action::Write { frame: Outbound::Hello(hello), .. } => {
+                let (producer, successor) = (hello.producer, hello.successor);
+                all.push(Named { producer, successor, succeeded: core::mem::take(&mut taken) });
+            }
+            _ => {}
+        }
+    }
+    all
 }
 
 /// Every way in which a wire comes to another producer, twice and with deaths of its instance in between. Draws are given
 /// from a list of this wire's own, and what was given is told with what was used.
-fn story(seed: u64, first: u64) -> (BTreeSet<Producer>, Vec<(Producer, Option<Producer>)>) {
+fn story(seed: u64, first: u64) -> (BTreeSet<Producer>, Vec<Named>) {
     let mut host = Host::new(Config::default());
     host.client = Client::new(host.config, seed, producer(first));
     host.record = Record::new(producer(first));
@@ -98,29 +114,36 @@ fn story(seed: u64, first: u64) -> (BTreeSet<Producer>, Vec<(Producer, Option<Pr
 fn producers_are_the_hosts_and_used_for_one_life() {
     let (given, hellos) = story(1, 1_000);
     assert!(hellos.len() > 12);
-    let mut finished = BTreeSet::new();
-    let mut lives = 1;
+    let (mut finished, mut known) = (BTreeSet::new(), BTreeSet::new());
+    let (mut promoted, mut drawn) = (0, 0);
     for pair in hellos.windows(2) {
-        let [(before, spare), (producer, successor)] = pair else { panic!() };
-        for named in [Some(producer), successor.as_ref()].into_iter().flatten() {
-            assert!(given.contains(named), "{named:?} is nobody's");
-            assert!(!finished.contains(named), "{named:?} again");
+        let [before, after] = pair else { panic!() };
+        known.extend([Some(before.producer), before.successor].into_iter().flatten());
+        for named in [Some(after.producer), after.successor].into_iter().flatten() {
+            assert!(given.contains(&named), "{named:?} is nobody's");
+            assert!(!finished.contains(&named), "{named:?} again");
         }
-        assert_ne!(Some(producer), successor.as_ref());
-        if producer != before {
-            lives += 1;
-            finished.insert(*before);
-            // It becomes the producer or is gone with it.
-            finished.extend(spare.filter(|spare| spare != producer));
-        } else if spare.is_some() {
-            assert_eq!(spare, successor, "the spare is on record");
+        assert_ne!(Some(after.producer), after.successor);
+        if after.succeeded {
+            promoted += 1;
+            assert_eq!(Some(after.producer), before.successor);
+            finished.insert(before.producer);
+        } else if after.producer != before.producer {
+            drawn += 1;
+            assert!(!known.contains(&after.producer), "the server has heard of it: {:?}", after.producer);
+            finished.insert(before.producer);
+            finished.extend(before.successor);
+        } else if before.successor.is_some() {
+            assert_eq!(before.successor, after.successor, "the spare is on record");
         }
     }
-    assert!(lives >= 5, "{lives}");
+    assert_eq!((promoted, drawn), (2, 4));
     for seed in [2, 3, u64::MAX] {
         assert_eq!(story(seed, 1_000).1, hellos);
     }
     // Another wire's draws are its own, and nothing passes from one to the other.
     let (others, of_other) = story(1, 9_000);
-    assert!(of_other.iter().all(|(producer, _)| others.contains(producer) && !given.contains(producer)));
+    assert!(
+        of_other.iter().all(|named| others.contains(&named.producer) && !given.contains(&named.producer))
+    );
 }
