@@ -29,11 +29,11 @@ struct Joined {
 }
 
 impl Joined {
-    fn new() -> Self {
+    fn new(heartbeat: Duration) -> Self {
         let mut host = Host::new(Config::default());
         let mut rig = Rig::new();
         rig.now = host.now;
-        rig.node = Node::new(NodeConfig::default(), host.now);
+        rig.node = Node::new(NodeConfig { heartbeat, ..NodeConfig::default() }, host.now);
         host.connect();
         let (up, down) = (VecDeque::new(), VecDeque::new());
         let mut joined =
@@ -155,7 +155,14 @@ fn arrived<T>(way: &mut VecDeque<(Instant, T)>, now: Instant) -> Option<T> {
 /// [TRN-6] Idle for six hours: one link, kept by `ping` and `pong` of this protocol, which a browser can write and read.
 #[test]
 fn a_quiet_link_is_kept_by_frames_alone() {
-    let mut joined = Joined::new();
+    // Whichever end asks first.
+    for heartbeat in [secs(25), secs(60)] {
+        quiet_for_hours(heartbeat);
+    }
+}
+
+fn quiet_for_hours(heartbeat: Duration) {
+    let mut joined = Joined::new(heartbeat);
     joined.pass(secs(6 * 3600));
     assert_eq!((joined.host.client.link(), joined.host.state(), &joined.closed), (1, State::Open, &None));
     assert_eq!(joined.host.record.down.epoch, Some(LogEpoch::from("e0")));
@@ -178,7 +185,7 @@ fn a_quiet_link_is_kept_by_frames_alone() {
 #[test]
 fn a_verdict_needs_no_sign_from_below() {
     // The node hears and is not heard.
-    let mut joined = Joined::new();
+    let mut joined = Joined::new(secs(25));
     joined.pass(secs(60));
     joined.hears = (false, true);
     let since = joined.host.now;
@@ -187,7 +194,7 @@ fn a_verdict_needs_no_sign_from_below() {
     }
     assert!(joined.host.now.since(since) < secs(40), "{:?}", joined.host.now.since(since));
     // The client hears and is not heard.
-    let mut joined = Joined::new();
+    let mut joined = Joined::new(secs(25));
     joined.pass(secs(60));
     joined.hears = (true, false);
     let since = joined.host.now;
