@@ -259,11 +259,10 @@ fn a_welcome_ends_the_phase_and_ten_seconds_reset_the_backoff() {
     assert!(host.wait() < secs(1));
 }
 
-/// [AWAY-8]
-#[test]
-fn a_url_is_used_for_the_dial_at_phi_alone() {
+/// Whether each of the two dials behind a `goaway` with this url goes there.
+fn dials_redirected(url: &str) -> Vec<bool> {
     let mut host = seeded(1);
-    host.frame("goaway 0 1000\n{\"reason\":\"r\",\"url\":\"wss://other\"}");
+    host.frame(&format!("goaway 0 1000\n{{\"reason\":\"r\",\"url\":{url}}}"));
     host.take();
     left_and_dialled(&mut host);
     let mut redirected = Vec::new();
@@ -280,7 +279,28 @@ fn a_url_is_used_for_the_dial_at_phi_alone() {
         host.dialled();
         host.close(1006);
     }
-    assert_eq!(redirected, [true, false]);
+    redirected
+}
+
+/// [AWAY-8] [SEC-10]
+#[test]
+fn a_url_is_used_for_the_dial_at_phi_alone() {
+    for url in [r#""wss://other.example/""#, r#""wss://good.example/elsewhere""#] {
+        assert_eq!(dials_redirected(url), [true, false], "{url}");
+    }
+    // It will see the token: anything else is ignored, and the client leaves and comes back all the same.
+    for url in [
+        r#""wss://evil.example/""#,
+        r#""ws://good.example/""#,
+        r#""wss://good.example@evil.example/""#,
+        r#""wss://good.example.evil.example/""#,
+        r#""wss:\\\\good.example/""#,
+        r#""/live""#,
+        "7",
+        "null",
+    ] {
+        assert_eq!(dials_redirected(url), [false, false], "{url}");
+    }
 }
 
 /// [AWAY-11] [TIME-3] [CODE-1006] [CODE-1000]

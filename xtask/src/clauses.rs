@@ -21,7 +21,30 @@ struct Clause {
     id: String,
     /// The chapter's prefix and the number, to sort by.
     order: (usize, u32),
-    withdrawn: bool,
+    standing: Standing,
+}
+
+/// Whether a clause is one that tests can prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    InForce,
+    /// "(Advice.)": it binds the operator, and no test can show that he keeps it.
+    Advice,
+    Withdrawn,
+}
+
+impl Standing {
+    /// By the words behind the id.
+    fn of(said: &str) -> Self {
+        let said = said.trim_start_matches([' ', '|', '*', ':']).to_lowercase();
+        if said.starts_with("(advice.)") {
+            Self::Advice
+        } else if said.trim_start_matches('(').starts_with("withdrawn") {
+            Self::Withdrawn
+        } else {
+            Self::InForce
+        }
+    }
 }
 
 /// A test and what it cites.
@@ -62,7 +85,7 @@ pub(crate) fn run(args: &[String]) -> Result<bool> {
 
     let mut proved = 0;
     println!();
-    for clause in clauses.iter().filter(|clause| !clause.withdrawn) {
+    for clause in in_force(&clauses) {
         let citing: Vec<&str> = tests
             .iter()
             .filter(|test| test.cites.contains(&clause.id))
@@ -88,16 +111,22 @@ pub(crate) fn run(args: &[String]) -> Result<bool> {
             strangers = true;
         }
     }
-    let live = clauses.iter().filter(|clause| !clause.withdrawn).count();
+    let live = in_force(&clauses).count();
+    let advice = clauses.iter().filter(|clause| clause.standing == Standing::Advice).count();
     println!("\n{}", by_chapter(&clauses, &tests, &passed));
-    println!("{proved} of {live} clauses have a passed test");
+    println!("{proved} of {live} clauses have a passed test; {advice} are advice to operators and need none");
     Ok(proved == live && !strangers && ran.ok)
+}
+
+/// Those that need a test.
+fn in_force(clauses: &[Clause]) -> impl Iterator<Item = &Clause> {
+    clauses.iter().filter(|clause| clause.standing == Standing::InForce)
 }
 
 /// One line a chapter: how many of its clauses are proved.
 fn by_chapter(clauses: &[Clause], tests: &[Test], passed: &BTreeMap<String, bool>) -> String {
     let mut chapters: Vec<(&str, usize, usize)> = Vec::new();
-    for clause in clauses.iter().filter(|clause| !clause.withdrawn) {
+    for clause in in_force(clauses) {
         let prefix = clause.id.split('-').next().unwrap_or_default();
         let ok =
             tests.iter().any(|test| test.cites.contains(&clause.id) && passed.get(&test.name) == Some(&true));
@@ -125,12 +154,8 @@ fn clauses_in(text: &str) -> Vec<Clause> {
             chapters.len() - 1
         });
         let line = rest[end + 3..].lines().next().unwrap_or_default();
-        let said = line.trim_start_matches([' ', '|', '*', '(', ':']).to_lowercase();
-        clauses.push(Clause {
-            id: rest[..end].to_owned(),
-            order: (chapter, number),
-            withdrawn: said.starts_with("withdrawn"),
-        });
+        let id = rest[..end].to_owned();
+        clauses.push(Clause { id, order: (chapter, number), standing: Standing::of(line) });
     }
     clauses.sort_by_key(|clause| clause.order);
     clauses
@@ -253,9 +278,19 @@ mod tests {
     fn clauses_are_found_where_they_are_defined() {
         let text = "- **[SEND-2]** A. See [SEND-1].\n- **[SEND-1]** B.\n| **[ERR-1]** | withdrawn |\n**[no-1]** **[X-y]**";
         let found = clauses_in(text);
-        let ids: Vec<(&str, bool)> =
-            found.iter().map(|clause| (clause.id.as_str(), clause.withdrawn)).collect();
-        assert_eq!(ids, [("SEND-1", false), ("SEND-2", false), ("ERR-1", true)]);
+        let ids: Vec<(&str, Standing)> =
+            found.iter().map(|clause| (clause.id.as_str(), clause.standing)).collect();
+        use Standing as S;
+        assert_eq!(ids, [("SEND-1", S::InForce), ("SEND-2", S::InForce), ("ERR-1", S::Withdrawn)]);
+    }
+
+    #[test]
+    fn advice_is_left_out_of_the_count() {
+        let text = "- **[TRN-1]** A.\n- **[TRN-2]** (Advice.) B.\n- **[TRN-3]** Advice of (Advice.) C.\n| **[TRN-4]** | (Advice.) D |\n**[TRN-5]** (withdrawn)";
+        let clauses = clauses_in(text);
+        let counted: Vec<&str> = in_force(&clauses).map(|clause| clause.id.as_str()).collect();
+        assert_eq!(counted, ["TRN-1", "TRN-3"]);
+        assert_eq!(by_chapter(&clauses, &[], &BTreeMap::new()), "  TRN        0 of   2\n");
     }
 
     #[test]

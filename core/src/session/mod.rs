@@ -2,6 +2,7 @@
 //! socket, no payload; whoever drives a part says what time it is and carries out what it answers. The machines of both
 //! ends are composed of these parts.
 
+mod address;
 pub mod client;
 pub mod down;
 mod greeting;

@@ -2,7 +2,7 @@
 
 use everwire_core::engine::{LogEpoch, Subject};
 use everwire_core::frame::Frame;
-use everwire_core::session::client::{Body, Record};
+use everwire_core::session::client::{Body, Record, may_follow};
 use everwire_core::session::down::{Element, Loss, Place};
 use everwire_core::session::up::Producing;
 use everwire_core::session::{Hello, Limits, Secret, Welcome};
@@ -39,8 +39,10 @@ pub fn with_body(frame: &Frame<'_>, give: impl FnOnce(Body<'_>)) {
             _ => give(Body::Unreadable),
         },
         (b"goaway", value) => match value["reason"].as_str() {
-            // This host follows every url.
-            Some(_) => give(Body::Goaway { redirect: value["url"].is_string() }),
+            Some(_) => {
+                let follows = |url| may_follow(url, super::HERE, &super::REDIRECTS);
+                give(Body::Goaway { redirect: value["url"].as_str().is_some_and(follows) });
+            }
             None => give(Body::Unreadable),
         },
         _ => give(Body::Unreadable),

@@ -14,6 +14,9 @@ use everwire_core::session::up::{Dropped, Exit, Exited, Outgoing};
 use everwire_core::{Closed, Duration, Instant, State, Ticket};
 
 pub const OWN: &str = "user_1";
+/// Where the socket is, and where else it may be sent.
+pub const HERE: &str = "wss://good.example/live";
+pub const REDIRECTS: [&str; 1] = ["other.example"];
 
 pub fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)

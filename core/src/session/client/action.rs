@@ -65,7 +65,7 @@ pub enum Body<'a> {
     },
     /// Of a `goaway`.
     Goaway {
-        /// It has a `url` that may be followed. [AWAY-8]
+        /// It has a `url` that [`may_follow`](super::may_follow) lets it follow. [AWAY-8]
         redirect: bool,
     },
     /// Of an `auth`.
@@ -140,6 +140,14 @@ pub enum Outbound {
 }
 
 impl Outbound {
+    /// Which kind of WebSocket message it is: binary only if its one message is. [TRN-4] [FRM-8]
+    pub fn form(&self) -> Form {
+        match self {
+            Self::Send(Written { form, .. }) | Self::Cast(Cast { form, .. }) => *form,
+            _ => Form::Text,
+        }
+    }
+
     /// Appends the header line, and its LF if a body follows.
     pub fn head(&self, out: &mut Vec<u8>) {
         let encoded = match self {

@@ -14,6 +14,7 @@ mod page;
 mod phase;
 mod receipts;
 mod record;
+mod redirect;
 mod request;
 mod standing;
 mod times;
@@ -28,6 +29,7 @@ pub use page::{PAGES_MAX, PAGES_WAITING_MAX, PageAsk, PageFailure, PageId, PageU
 pub use phase::{Event, Phase, Step};
 pub use receipts::{Given, Original, RANGES_MAX, Receipt, TICKETS_MAX, TOLD_MAX, Told};
 pub use record::Record;
+pub use redirect::may_follow;
 pub use request::{Asked, Requests};
 pub use standing::Standing;
 

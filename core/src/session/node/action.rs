@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::input::{AskId, CallId};
 use crate::engine::{Call, LogEpoch, Message, Payload, Producer, Subject};
-use crate::frame::{Code, FromServer, Grant, Numbers, PageMark, Room, Wait, Window};
+use crate::frame::{Code, Form, FromServer, Grant, Numbers, PageMark, Room, Wait, Window};
 use crate::session::down::{Content, Loss};
 use crate::session::up::Ack;
 use crate::session::{Secret, Welcome};
@@ -236,6 +236,11 @@ impl<P: Content> NodeFrame<P> {
             _ => (&[][..], &[][..]),
         };
         messages.iter().map(|message| &message.payload).chain(payloads)
+    }
+
+    /// Which kind of WebSocket message it is: binary only if its one message is. [TRN-4] [FRM-8]
+    pub fn form(&self) -> Form {
+        if self.is_binary() { Form::Binary } else { Form::Text }
     }
 
     /// Whether it is a binary frame: its one message is binary.

@@ -7,6 +7,7 @@
 //! **After every `handle_*`, drain `poll` until it returns `None`.**
 
 mod action;
+mod allowed;
 mod asks;
 mod calls;
 mod casts;
@@ -31,6 +32,7 @@ mod vital;
 mod wrong;
 
 pub use action::{Asking, NodeAction, NodeFrame, Purpose, Request};
+pub use allowed::{AllowedOrigins, NotAnOrigin};
 pub use input::{
     AskId, Authenticated, CallId, Drain, Element, ElementKind, Examined, HookFailed, NodeBody, NodeConfig,
     NotAuthenticated, Persona, Transport,
