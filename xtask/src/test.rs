@@ -13,6 +13,7 @@ use crate::npm;
 use crate::package::{self, Built, Variant};
 use crate::proc;
 use crate::setup::{self, Browser};
+use crate::simulate;
 use crate::size;
 use crate::step::{elapsed, say};
 use crate::workspace::{self, root};
@@ -35,7 +36,12 @@ const RUNNERS: &[Runner] = &[
     Runner { name: "clippy", about: "no warning, natively and for the browser", long: false, run: clippy },
     Runner { name: "core", about: "the state machines, native", long: false, run: core },
     Runner { name: "bodies", about: "the JSON of the protocol, native", long: false, run: bodies },
-    Runner { name: "sim", about: "crowds of the machine, in virtual time", long: false, run: sim },
+    Runner {
+        name: "sim",
+        about: "many machines in virtual time: storms, bad luck, known bugs",
+        long: false,
+        run: sim,
+    },
     Runner { name: "doc", about: "the examples in the documentation", long: false, run: doc },
     Runner { name: "xtask", about: "this command itself", long: false, run: xtask },
     Runner { name: "wasm", about: "the shell, in headless Chromium", long: false, run: wasm },
@@ -234,6 +240,8 @@ fn sim(session: &mut Session) -> Result<()> {
         Format::Cargo,
         proc::cargo().args(["test", "--no-fail-fast", "--package", "everwire-sim", "--all-targets"]),
     );
+    session.tests(Format::Check, &mut simulate::fresh());
+    session.tests(Format::Check, &mut simulate::mutants());
     Ok(())
 }
 

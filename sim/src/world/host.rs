@@ -1,35 +1,31 @@
 //! A client's host: what a page keeps of its wire, the application in it, and the instance that may die at any time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::rc::Rc;
 
-use everwire_core::engine::{LogEpoch, Producer, Subject};
-use everwire_core::session::Secret;
-use everwire_core::session::client::{
-    Action, Body, Cast, Client, Config, Outbound, PageAsk, PageId, Phase, Record, Why,
-};
-use everwire_core::session::down::{Delivery, Element};
-use everwire_core::session::up::{Dropped, Exit, Outgoing};
-use everwire_core::{Closed, Duration, Instant, OutboxConfig, Overflow, Ticket, frame::Form};
+use everwire_core::engine::{Producer, Subject};
+use everwire_core::session::client::{Action, Client, Config, PageId, Phase, Record, Why};
+use everwire_core::session::down::Delivery;
+use everwire_core::session::up::{Dropped, Exit};
+use everwire_core::{Duration, Instant, OutboxConfig, Overflow, Ticket};
 
 use super::check::{Checked, Place, Reply, Told, Violation, broken};
-use super::packet::{DownBody, Kind, Note, Packet, Sent, UpBody, body_octets};
-use super::plan::{Act, Draws, Style};
+use super::packet::{Kind, Note, Packet};
+use super::plan::Draws;
 use super::run::{Event, NEVER, World};
 use everwire_core::Random;
 
 /// What an application still waits to hear of.
 #[derive(Clone, Copy, Debug)]
-struct Handed {
-    note: Note,
-    to: Place,
-    request: bool,
+pub(super) struct Handed {
+    pub(super) note: Note,
+    pub(super) to: Place,
+    pub(super) request: bool,
     /// The handler that ends with the answer.
-    for_handler: Option<Delivery>,
-    settled: bool,
-    replied: bool,
+    pub(super) for_handler: Option<Delivery>,
+    pub(super) settled: bool,
+    pub(super) replied: bool,
     /// The link on which it was asked when everything was healed.
-    asked_on: Option<usize>,
+    pub(super) asked_on: Option<usize>,
 }
 
 /// A page and its wire.
@@ -37,15 +33,15 @@ struct Handed {
 pub(super) struct Host {
     pub(super) client: Client,
     pub(super) record: Record,
-    handed: BTreeMap<u32, Handed>,
+    pub(super) handed: BTreeMap<u32, Handed>,
     /// Messages that have come and whose handlers have not begun.
-    come: BTreeMap<Delivery, (Subject, Note)>,
-    running: BTreeMap<Delivery, Note>,
+    pub(super) come: BTreeMap<Delivery, (Subject, Note)>,
+    pub(super) running: BTreeMap<Delivery, Note>,
     /// Handlers that run once the machine has been left alone.
-    callbacks: VecDeque<Delivery>,
+    pub(super) callbacks: VecDeque<Delivery>,
     /// The link of the socket that is in use: by place, or by number while it is being dialled.
     pub(super) socket: Option<Socket>,
-    buffered: u64,
+    pub(super) buffered: u64,
     /// Actions until the instance dies.
     pub(super) trap: Option<u8>,
     pub(super) armed: Instant,
@@ -55,26 +51,26 @@ pub(super) struct Host {
     /// Its link is so slow until then.
     pub(super) slow: Option<(u32, Instant)>,
     pub(super) token: u32,
-    pages: BTreeSet<PageId>,
-    next_page: u32,
-    draws: u64,
+    pub(super) pages: BTreeSet<PageId>,
+    pub(super) next_page: u32,
+    pub(super) draws: u64,
     pub(super) closed: bool,
-    finished: bool,
+    pub(super) finished: bool,
     /// What may still be handed over by handlers.
-    spare: u32,
+    pub(super) spare: u32,
     pub(super) offline: bool,
     pub(super) suspended: bool,
-    restores: u32,
+    pub(super) restores: u32,
     pub(super) dials: u32,
     /// When it was turned away right behind a `welcome`.
     pub(super) flaps: VecDeque<Instant>,
     /// Links in a row that it has given up though they were alive.
-    wronged: u8,
+    pub(super) wronged: u8,
 }
 
 /// So many living links may be given up in a row: the rate that is assumed halves each time, and the patience doubles,
 /// so that the slowest link of these worlds is believed at the sixth at the latest.
-const WRONGED_MAX: u8 = 6;
+pub(super) const WRONGED_MAX: u8 = 6;
 
 /// What the host holds of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,209 +152,23 @@ impl Host {
     }
 }
 
-fn seed(world: u64, client: u8, life: u32) -> u64 {
+pub(super) fn seed(world: u64, client: u8, life: u32) -> u64 {
     Random::new(world ^ (u64::from(client) << 56) ^ (u64::from(life) << 40)).next_u64()
 }
 
 /// 128 bits that nobody else has.
-fn drawn(world: u64, client: u8, draw: u64) -> Producer {
+pub(super) fn drawn(world: u64, client: u8, draw: u64) -> Producer {
     let half = Random::new(world.wrapping_mul(31) ^ draw).next_u64();
     Producer((u128::from(half) << 64 | u128::from(client) << 32 | u128::from(draw) << 1).to_be_bytes())
 }
 
-fn config(plan: &super::plan::Plan) -> Config {
+pub(super) fn config(plan: &super::plan::Plan) -> Config {
     let overflow = if plan.drop_oldest { Overflow::DropOldest } else { Overflow::Reject };
     let outbox = OutboxConfig { messages_max: plan.outbox_max, bytes_max: 8 << 20, overflow };
     Config { outbox, has_token: true, ..Config::default() }
 }
 
 impl World {
-    // ---- the application ----
-
-    pub(super) fn act(&mut self, client: u8, act: Act, salt: u64, now: Instant) -> Checked {
-        let at = usize::from(client);
-        if self.hosts[at].closed {
-            return Ok(());
-        }
-        self.tell_buffered(client, now);
-        match act {
-            Act::Send { to, count, octets, binary, style } => {
-                for _ in 0..count {
-                    self.hand_over(client, to, octets, binary, style, None, now)?;
-                }
-            }
-            Act::Abort => {
-                let newest = self.hosts[at].handed.iter().rev().find(|(_, handed)| !handed.settled);
-                if let Some((id, _)) = newest {
-                    let ticket = Ticket(*id);
-                    self.hosts[at].record.aborted(ticket);
-                    self.hosts[at].client.handle_abort(ticket, now);
-                }
-            }
-            Act::Join(room) => self.wish(client, room, now),
-            Act::Leave(room) => self.unwish(client, room, now),
-            Act::Page { room, count } => self.ask_page(client, room, count, now),
-            Act::Cast(room) => {
-                if let Some(subject) = self.names.subject(Place::Room(room)) {
-                    let ticket = Ticket(u32::MAX - (salt as u32 & 0xffff));
-                    self.casting = Some(subject);
-                    self.hosts[at].client.cast(Cast { ticket, bytes: 60, form: Form::Text }, now);
-                }
-            }
-            Act::Close => {
-                self.hosts[at].closed = true;
-                self.facts.closed(client);
-                let drain = Duration::from_secs(5);
-                self.hosts[at].record.closing(now + drain);
-                self.hosts[at].client.handle_close(drain, now);
-            }
-            Act::Reconnect => self.hosts[at].client.handle_reconnect(now),
-            Act::Visible(visible) => self.hosts[at].client.handle_visible(visible, now),
-            Act::PutAway(away) => {
-                self.hosts[at].suspended = true;
-                self.hosts[at].client.handle_suspend(now);
-                self.schedule(now + away, Event::Resume(client));
-            }
-            Act::Offline(gone) => {
-                self.hosts[at].offline = true;
-                self.hosts[at].client.handle_offline(now);
-                self.schedule(now + gone, Event::Online(client));
-            }
-        }
-        self.drain_client(client, now)
-    }
-
-    fn wish(&mut self, client: u8, room: u8, now: Instant) {
-        let Some(subject) = self.names.subject(Place::Room(room)) else { return };
-        let host = &mut self.hosts[usize::from(client)];
-        if host.client.admits_room(&subject).is_err() {
-            return;
-        }
-        self.facts.wished(client, Place::Room(room));
-        host.record.wished(subject.clone());
-        host.client.handle_join(subject, now);
-    }
-
-    fn unwish(&mut self, client: u8, room: u8, now: Instant) {
-        let Some(subject) = self.names.subject(Place::Room(room)) else { return };
-        self.facts.left(client, Place::Room(room));
-        let host = &mut self.hosts[usize::from(client)];
-        host.record.left(&subject);
-        host.client.handle_leave(&subject, now);
-    }
-
-    fn ask_page(&mut self, client: u8, room: u8, count: u16, now: Instant) {
-        let Some(subject) = self.names.subject(Place::Room(room)) else { return };
-        let host = &mut self.hosts[usize::from(client)];
-        let page = PageId(host.next_page);
-        host.next_page += 1;
-        let ask = PageAsk { page, subject, before: None, count };
-        if host.client.page(ask, now).is_ok() {
-            host.pages.insert(page);
-        }
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "one call of an application has as many choices")]
-    fn hand_over(
-        &mut self,
-        client: u8,
-        to: Place,
-        octets: u32,
-        binary: bool,
-        style: Style,
-        for_handler: Option<Delivery>,
-        now: Instant,
-    ) -> Checked {
-        let at = usize::from(client);
-        let to = if style.request { Place::Server } else { to };
-        let id = self.facts.submitted(client, to, (style.priority, style.key), style.request);
-        let form = if binary { Form::Binary } else { Form::Text };
-        let outgoing = Outgoing {
-            priority: style.priority,
-            key: style.key,
-            expires: style.ttl.map(|ttl| now + ttl),
-            answer_by: style.request.then(|| now + Duration::from_secs(30)),
-            ..Outgoing::new(Ticket(id), octets, form)
-        };
-        let note = Note { id, octets, binary, kind: Kind::Message };
-        let host = &mut self.hosts[at];
-        if let Err(refusal) = host.client.admits(&outgoing) {
-            self.facts.rejected(id);
-            self.counts.told("rejected");
-            self.note(now, || format!("client {client} hands over {id}: {refusal:?}"));
-            return self.handler_heard(client, for_handler, now);
-        }
-        let peaceful = now.since(self.plan.healed) > Duration::from_secs(15);
-        let asked_on = self.hosts[at].socket.and_then(|socket| socket.link).filter(|_| peaceful);
-        let request = style.request;
-        let handed = Handed { note, to, request, for_handler, settled: false, replied: false, asked_on };
-        let host = &mut self.hosts[at];
-        host.handed.insert(id, handed);
-        host.record.submitted(outgoing);
-        host.client.submit(outgoing, now);
-        self.note(now, || format!("client {client} hands over {id} for {to:?}"));
-        self.drain_client(client, now)
-    }
-
-    // ---- handlers ----
-
-    fn run_handler(&mut self, client: u8, delivery: Delivery, now: Instant) -> Checked {
-        let at = usize::from(client);
-        let Some(note) = self.hosts[at].running.get(&delivery).copied() else { return Ok(()) };
-        let handlers = self.plan.handlers;
-        let mut random = Random::new(self.plan.seed ^ u64::from(note.id) << 8 ^ u64::from(client));
-        let plain = Style { ttl: None, key: None, priority: 0, request: false };
-        let spare = self.hosts[at].spare > 0 && !self.hosts[at].closed;
-        if spare && random.chance(handlers.asking) {
-            self.hosts[at].spare -= 1;
-            let style = Style { request: true, ..plain };
-            return self.hand_over(client, Place::Server, 80, false, style, Some(delivery), now);
-        }
-        if spare && random.chance(handlers.sending) {
-            self.hosts[at].spare -= 1;
-            let room = random.below(self.plan.rooms.into()) as u8;
-            self.hand_over(client, Place::Room(room), 90, false, plain, None, now)?;
-        }
-        if spare && random.chance(handlers.moving) {
-            let room = random.below(self.plan.rooms.into()) as u8;
-            if random.chance(128) { self.wish(client, room, now) } else { self.unwish(client, room, now) }
-        }
-        let ends = if now >= self.plan.healed {
-            now
-        } else if random.chance(handlers.stuck) {
-            self.plan.healed + random.millis(0, 3_000)
-        } else if random.chance(handlers.slow) {
-            now + random.millis(1, 5_000)
-        } else {
-            now
-        };
-        if ends > now {
-            self.schedule(ends, Event::HandlerEnds(client, delivery));
-            return self.drain_client(client, now);
-        }
-        self.handler_ends(client, delivery, now)
-    }
-
-    pub(super) fn handler_ends(&mut self, client: u8, delivery: Delivery, now: Instant) -> Checked {
-        let host = &mut self.hosts[usize::from(client)];
-        if host.running.remove(&delivery).is_none() {
-            return Ok(());
-        }
-        host.record.handler_settled(delivery);
-        host.client.handle_settled(delivery, now);
-        self.drain_client(client, now)
-    }
-
-    fn handler_heard(&mut self, client: u8, delivery: Option<Delivery>, now: Instant) -> Checked {
-        match delivery {
-            Some(delivery) => {
-                self.schedule(now, Event::HandlerEnds(client, delivery));
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
     // ---- the machine ----
 
     /// Carries out all that a client wants done, each action on the record first.
@@ -389,7 +199,7 @@ impl World {
         Ok(())
     }
 
-    fn drain_client_inner(&mut self, client: u8, now: Instant) -> Checked {
+    pub(super) fn drain_client_inner(&mut self, client: u8, now: Instant) -> Checked {
         let at = usize::from(client);
         loop {
             while let Some(action) = self.hosts[at].client.poll() {
@@ -447,7 +257,7 @@ impl World {
     }
 
     /// The page no longer listens to its socket, which goes without a word.
-    fn drop_socket(&mut self, client: u8, now: Instant) {
+    pub(super) fn drop_socket(&mut self, client: u8, now: Instant) {
         let Some(socket) = self.hosts[usize::from(client)].socket.take() else { return };
         let Some(link) = socket.link else { return };
         if let Some(at) = self.links[link].net.send_up(Packet::Broken, 0, now) {
@@ -455,7 +265,13 @@ impl World {
         }
     }
 
-    fn carry_out_client(&mut self, client: u8, action: Action, first: u64, now: Instant) -> Checked {
+    pub(super) fn carry_out_client(
+        &mut self,
+        client: u8,
+        action: Action,
+        first: u64,
+        now: Instant,
+    ) -> Checked {
         let at = usize::from(client);
         if !matches!(action, Action::Keep(_) | Action::Write { .. }) {
             self.note(now, || format!("client {client}: {}", brief(&action)));
@@ -640,7 +456,7 @@ impl World {
     }
 
     /// A client gives up a link for dead.
-    fn judged(&mut self, client: u8, link: usize) -> Checked {
+    pub(super) fn judged(&mut self, client: u8, link: usize) -> Checked {
         if self.pong_in_hand {
             return broken!(
                 "answered and left",
@@ -661,7 +477,7 @@ impl World {
         Ok(())
     }
 
-    fn exited(&mut self, client: u8, ticket: Ticket, exit: &Exit, now: Instant) -> Checked {
+    pub(super) fn exited(&mut self, client: u8, ticket: Ticket, exit: &Exit, now: Instant) -> Checked {
         let told = match exit {
             Exit::Settled => Told::Stored,
             Exit::Refused(_) => Told::Refused,
@@ -699,7 +515,7 @@ impl World {
         Ok(())
     }
 
-    fn replied(&mut self, client: u8, ticket: Ticket, reply: Reply, now: Instant) -> Checked {
+    pub(super) fn replied(&mut self, client: u8, ticket: Ticket, reply: Reply, now: Instant) -> Checked {
         self.facts.replied(ticket.0, reply)?;
         let host = &mut self.hosts[usize::from(client)];
         let Some(handed) = host.handed.get_mut(&ticket.0) else { return Ok(()) };
@@ -709,211 +525,20 @@ impl World {
         self.handler_heard(client, for_handler, now)
     }
 
-    fn forget(&mut self, client: u8, ticket: Ticket) {
+    pub(super) fn forget(&mut self, client: u8, ticket: Ticket) {
         let handed = &mut self.hosts[usize::from(client)].handed;
         if handed.get(&ticket.0).is_some_and(|handed| handed.settled && (handed.replied || !handed.request)) {
             handed.remove(&ticket.0);
         }
     }
-
-    // ---- links ----
-
-    fn dial(&mut self, client: u8, number: u64, now: Instant) -> Checked {
-        let at = usize::from(client);
-        if let Some(socket) = self.hosts[at].socket {
-            return broken!("two links", "client {client} dials {number} and still holds {}", socket.number);
-        }
-        self.hosts[at].socket = Some(Socket { number, link: None });
-        self.hosts[at].dials += 1;
-        self.counts.dials += 1;
-        let token = self.fresh_token(client);
-        let changed = token != std::mem::replace(&mut self.hosts[at].token, token);
-        let draws = self.hosts[at].draws;
-        self.hosts[at].draws += 3;
-        let fresh = [1, 2, 3].map(|draw| drawn(self.plan.seed, client, draws + draw));
-        self.hosts[at].client.handle_dialled(number, changed, fresh, now);
-        let latency = self.plan.latency;
-        if self.hosts[at].unreachable_until > now {
-            // Nobody ever answers.
-            return Ok(());
-        }
-        let node = self.random.below(self.plan.nodes.into()) as u8;
-        if self.processes[usize::from(node)].down_until > now {
-            self.schedule(now + latency, Event::Refused(client, number));
-        } else {
-            self.schedule(now + latency + latency, Event::Open(client, number, node));
-        }
-        Ok(())
-    }
-
-    /// A token function may keep what it has for a while.
-    fn fresh_token(&mut self, client: u8) -> u32 {
-        let at = usize::from(client);
-        let good = self.tokens[at];
-        if self.hosts[at].token < good && self.random.chance(60) { self.hosts[at].token } else { good }
-    }
-
-    fn write_up(&mut self, client: u8, link: usize, frame: Outbound, now: Instant) {
-        let at = usize::from(client);
-        let mut head = Vec::with_capacity(24);
-        frame.head(&mut head);
-        if head.last() == Some(&b'\n') {
-            head.pop();
-        }
-        let packet = match frame {
-            Outbound::Hello(mut hello) => {
-                hello.token = Some(Secret::from(format!("{client}.{}", self.hosts[at].token).as_str()));
-                let octets = 400 + 60 * hello.rooms.len() as u64;
-                Packet::with_body(head, octets, false, UpBody::Hello(hello))
-            }
-            Outbound::Send(written) => {
-                let binary = written.form == Form::Binary;
-                let octets = body_octets(written.messages.iter().map(|numbered| numbered.bytes()), binary);
-                let elements = written.messages.iter().map(|numbered| {
-                    let id = numbered.message.ticket.0;
-                    let handed = self.hosts[at].handed.get(&id);
-                    let to = handed.map_or(Place::Server, |handed| handed.to);
-                    let note = handed.map_or(
-                        Note { id, octets: numbered.message.bytes, binary, kind: Kind::Message },
-                        |handed| handed.note,
-                    );
-                    Sent {
-                        note,
-                        receiver: self.names.subject(to),
-                        request: handed.is_some_and(|handed| handed.request),
-                        withdrawn: numbered.withdrawn,
-                    }
-                });
-                let elements = elements.collect();
-                Packet::with_body(head, octets, binary, UpBody::Elements(elements))
-            }
-            Outbound::Cast(cast) => {
-                let note =
-                    Note { id: cast.ticket.0, octets: cast.bytes - 2, binary: false, kind: Kind::Cast };
-                let receiver = self.casting.clone();
-                let sent = Sent { note, receiver, request: false, withdrawn: false };
-                Packet::with_body(head, cast.bytes.into(), false, UpBody::Elements(vec![sent]))
-            }
-            Outbound::Auth => {
-                let token = Secret::from(format!("{client}.{}", self.hosts[at].token).as_str());
-                Packet::with_body(head, 40, false, UpBody::Token(token))
-            }
-            _ => Packet::bare(head, UpBody::None),
-        };
-        self.note(now, || format!("link {link} ↑ {}", super::server::shown(&packet)));
-        let octets = packet.octets();
-        if let Some(arrives) = self.links[link].net.send_up(packet, octets, now) {
-            self.schedule(arrives, Event::ArriveUp(link));
-        }
-        // The machine has counted it; what the socket still holds it hears before its next input.
-        self.hosts[at].buffered = u64::MAX;
-    }
-
-    /// What the socket still holds, where the link is slow enough to matter.
-    pub(super) fn tell_buffered(&mut self, client: u8, now: Instant) {
-        let at = usize::from(client);
-        let Some(link) = self.hosts[at].socket.and_then(|socket| socket.link) else { return };
-        let buffered = self.links[link].net.up.buffered(now);
-        if buffered == self.hosts[at].buffered {
-            return;
-        }
-        self.hosts[at].buffered = buffered;
-        self.hosts[at].client.handle_buffered(buffered, now);
-    }
-
-    /// A frame has arrived at the client.
-    pub(super) fn arrive_down(&mut self, link: usize, now: Instant) -> Checked {
-        let Some(packet) = self.links[link].net.down.pop() else { return Ok(()) };
-        let client = self.links[link].net.client;
-        let at = usize::from(client);
-        let number = self.links[link].net.number;
-        let current = self.hosts.get(at).is_some_and(|host| {
-            host.socket.is_some_and(|socket| socket.link == Some(link) && socket.number == number)
-        });
-        // Events of a replaced socket still arrive; the machine must ignore them, so some get through.
-        if !current && (at >= self.hosts.len() || self.random.chance(200)) {
-            return Ok(());
-        }
-        self.tell_buffered(client, now);
-        match packet {
-            Packet::Frame { head, shape, body } => {
-                self.pong_in_hand = head.starts_with(b"pong");
-                self.client_reads(client, number, &head, shape, body, now);
-            }
-            Packet::Close { code, reason } => {
-                if current {
-                    self.peace_broken += u32::from((4001..4400).contains(&code) && self.is_healthy(link));
-                    self.hosts[at].socket = None;
-                    self.hosts[at].buffered = 0;
-                }
-                self.hosts[at].client.handle_link_closed(number, Closed { code, clean: true }, &reason, now);
-            }
-            Packet::Broken => {
-                if current {
-                    self.hosts[at].socket = None;
-                    self.hosts[at].buffered = 0;
-                }
-                self.hosts[at].client.handle_link_closed(number, Closed::NONE, "", now);
-            }
-        }
-        let drained = self.drain_client(client, now);
-        self.pong_in_hand = false;
-        drained
-    }
-
-    fn client_reads(
-        &mut self,
-        client: u8,
-        number: u64,
-        head: &[u8],
-        shape: everwire_core::frame::Shape,
-        body: DownBody,
-        now: Instant,
-    ) {
-        let host = &mut self.hosts[usize::from(client)];
-        let machine = &mut host.client;
-        match &body {
-            DownBody::None => machine.handle_frame(number, head, shape, Body::None, now),
-            DownBody::Welcome(welcome) => {
-                machine.handle_frame(number, head, shape, Body::Welcome(welcome), now)
-            }
-            DownBody::Lost(epoch, loss) => {
-                machine.handle_frame(number, head, shape, Body::Lost { epoch, loss }, now);
-            }
-            DownBody::Goaway => {
-                machine.handle_frame(number, head, shape, Body::Goaway { redirect: false }, now)
-            }
-            DownBody::Auth(expires, renewed) => {
-                let body = Body::Auth { expires: *expires, renewed: *renewed };
-                machine.handle_frame(number, head, shape, body, now);
-            }
-            DownBody::Unreadable => machine.handle_frame(number, head, shape, Body::Unreadable, now),
-            DownBody::Elements(elements) => {
-                self.in_hand = Some(Rc::clone(elements));
-                let found: Vec<Element> =
-                    elements.iter().map(|(subject, _)| Element::Message(subject.clone())).collect();
-                machine.handle_frame(number, head, shape, Body::Elements(&found), now);
-            }
-        }
-    }
-
-    fn epoch_number(&self, epoch: &LogEpoch) -> u32 {
-        epoch.as_str().trim_start_matches('e').parse().unwrap_or(u32::MAX)
-    }
-
-    /// Whether this client's record is of a log that is gone.
-    fn epoch_differs(&self, client: u8) -> bool {
-        let record = &self.hosts[usize::from(client)].record;
-        record.down.epoch.as_ref().is_some_and(|epoch| self.epoch_number(epoch) != self.facts.epoch())
-    }
 }
 
 /// Whether an action is on the record before it is carried out, and not with it. [KEEP-6]
-fn is_two_steps(action: &Action) -> bool {
+pub(super) fn is_two_steps(action: &Action) -> bool {
     matches!(action, Action::Write { .. } | Action::Dial { .. } | Action::Leave { .. } | Action::Keep(_))
 }
 
-fn notice_name(notice: &everwire_core::session::client::Notice) -> &'static str {
+pub(super) fn notice_name(notice: &everwire_core::session::client::Notice) -> &'static str {
     use everwire_core::session::client::Notice as N;
     match notice {
         N::TokenRefused => "token refused",
@@ -927,7 +552,7 @@ fn notice_name(notice: &everwire_core::session::client::Notice) -> &'static str 
     }
 }
 
-fn brief(action: &Action) -> String {
+pub(super) fn brief(action: &Action) -> String {
     let mut text = format!("{action:?}");
     if text.len() > 300 {
         text.truncate(300);

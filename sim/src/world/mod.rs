@@ -4,16 +4,22 @@
 //! applications call and hear, and the log, holds it against what is promised. A schedule that fails is shrunk by taking
 //! happenings out of its plan.
 
+mod application;
 mod check;
 mod counts;
+mod downlink;
+mod hooks;
 mod host;
 mod hostile;
+mod luck;
 mod net;
 mod packet;
 mod plan;
 mod run;
+mod schedule;
 mod server;
+mod sockets;
 
 pub use check::{Place, Violation};
 pub use counts::Counts;
-pub use run::{Failure, run, shrink, trace};
+pub use schedule::{Failure, run, shrink, trace};

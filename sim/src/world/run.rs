@@ -6,16 +6,15 @@ use std::collections::BinaryHeap;
 use everwire_core::engine::{Call, Engine, Filter, Memory, MemoryConfig, Subject};
 use everwire_core::session::client::Phase;
 use everwire_core::session::down::Delivery;
-use everwire_core::session::node::{Drain, NodePhase, RunId};
+use everwire_core::session::node::{NodePhase, RunId};
 use everwire_core::{Closed, Duration, Instant};
 
 use super::check::{Checked, Facts, Place, Violation, broken, secs};
 use super::counts::Counts;
 use super::host::{Host, Socket};
-use super::hostile;
 use super::net::Link;
-use super::packet::{Down, Names, Note, Packet, Up};
-use super::plan::{Act, BEGIN, Draws, Fault, Happening, Plan, Style, Trouble, What};
+use super::packet::{Down, Names, Note, Up};
+use super::plan::{BEGIN, Plan, Trouble, What};
 use super::server::{Asker, Hook, Process, Served};
 use everwire_core::Random;
 
@@ -23,17 +22,17 @@ use everwire_core::Random;
 pub(super) const NEVER: Instant = Instant::from_micros(u64::MAX);
 /// How long a healed world may take to come to rest: the longest waits are those of a window that a server has asked
 /// for, of a machine that sleeps, and of megabytes over the slowest link.
-const REST_MAX: Duration = Duration::from_secs(4_800);
+pub(super) const REST_MAX: Duration = Duration::from_secs(4_800);
 /// What had begun to go wrong has gone wrong by then.
-const SETTLE: Duration = Duration::from_secs(15);
+pub(super) const SETTLE: Duration = Duration::from_secs(15);
 /// How long it is watched for afterwards.
-const WATCH: Duration = Duration::from_secs(45);
+pub(super) const WATCH: Duration = Duration::from_secs(45);
 /// A client that is turned away right behind each `welcome` comes back ever later: 22 waits of its backoff that sum up to
 /// 30 s are rarer than one in 10¹¹, and ten dials may be undelayed.
-const FLAPS_MAX: usize = 32;
-const FLAPS_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const FLAPS_MAX: usize = 32;
+pub(super) const FLAPS_WITHIN: Duration = Duration::from_secs(30);
 /// More events than any world needs: a loop without time.
-const EVENTS_MAX: u64 = 300_000;
+pub(super) const EVENTS_MAX: u64 = 300_000;
 
 /// Something that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,8 +80,8 @@ pub(super) struct Conn {
 pub(super) struct World {
     pub(super) plan: Plan,
     pub(super) now: Instant,
-    heap: BinaryHeap<Reverse<(Instant, u64, Event)>>,
-    scheduled: u64,
+    pub(super) heap: BinaryHeap<Reverse<(Instant, u64, Event)>>,
+    pub(super) scheduled: u64,
     pub(super) random: Random,
     pub(super) facts: Facts,
     pub(super) counts: Counts,
@@ -93,7 +92,7 @@ pub(super) struct World {
     pub(super) links: Vec<Conn>,
     pub(super) processes: Vec<Process>,
     pub(super) engine: Memory<Note>,
-    changes: u64,
+    pub(super) changes: u64,
     pub(super) hooks: Vec<Option<Hook>>,
     pub(super) answers:
         Vec<Option<(Asker, everwire_core::session::node::CallId, everwire_core::engine::Answer<Note>)>>,
@@ -113,12 +112,12 @@ pub(super) struct World {
     pub(super) outrages: Vec<u32>,
     /// Links that were well and have been ended as if they were not.
     pub(super) peace_broken: u32,
-    rested: Option<(Instant, u32)>,
-    lines: Option<Vec<String>>,
+    pub(super) rested: Option<(Instant, u32)>,
+    pub(super) lines: Option<Vec<String>>,
 }
 
 impl World {
-    fn new(plan: Plan, traced: bool) -> Self {
+    pub(super) fn new(plan: Plan, traced: bool) -> Self {
         let clients = plan.clients;
         let engine = Memory::new(
             MemoryConfig { messages_max: plan.log_max, durable: plan.durable, ..MemoryConfig::default() },
@@ -176,7 +175,7 @@ impl World {
         }
     }
 
-    fn run(&mut self) -> Checked {
+    pub(super) fn run(&mut self) -> Checked {
         for index in 0..self.plan.happenings.len() {
             self.schedule(self.plan.happenings[index].at, Event::Happens(index));
         }
@@ -206,7 +205,7 @@ impl World {
     }
 
     /// The log or an inbox has grown: every node that lives looks.
-    fn wake_nodes(&mut self) -> Checked {
+    pub(super) fn wake_nodes(&mut self) -> Checked {
         let now = self.now;
         let mut rounds = 0;
         while self.engine.changes() != self.changes {
@@ -226,7 +225,7 @@ impl World {
         Ok(())
     }
 
-    fn handle(&mut self, event: Event, now: Instant) -> Checked {
+    pub(super) fn handle(&mut self, event: Event, now: Instant) -> Checked {
         match event {
             Event::Happens(index) => {
                 let happening = self.plan.happenings[index];
@@ -358,7 +357,7 @@ impl World {
         }
     }
 
-    fn open(&mut self, client: u8, number: u64, node: u8, now: Instant) -> Checked {
+    pub(super) fn open(&mut self, client: u8, number: u64, node: u8, now: Instant) -> Checked {
         let at = usize::from(client);
         if self.processes[usize::from(node)].down_until > now {
             return self.handle(Event::Refused(client, number), now);
@@ -389,7 +388,7 @@ impl World {
         self.drain_client(client, now)
     }
 
-    fn slow_until(&self, client: usize) -> Option<(u32, Instant)> {
+    pub(super) fn slow_until(&self, client: usize) -> Option<(u32, Instant)> {
         self.hosts[client].slow
     }
 
@@ -406,231 +405,6 @@ impl World {
         self.outrages[usize::from(client)] >= 3
     }
 
-    // ---- what goes wrong ----
-
-    fn happen(&mut self, happening: Happening, now: Instant) -> Checked {
-        if let Some(kind) = happening.what.kind() {
-            self.counts.fault(kind);
-        }
-        self.note(now, || format!("* {:?}", happening.what));
-        match happening.what {
-            What::Act(client, act) => self.act(client, act, happening.salt, now),
-            What::Fault(client, fault) => self.fault(client, fault, happening.salt, now),
-            What::Trouble(process, trouble) => self.trouble(process, trouble, now),
-        }
-    }
-
-    fn fault(&mut self, client: u8, fault: Fault, salt: u64, now: Instant) -> Checked {
-        let at = usize::from(client);
-        let link = self.hosts[at].socket.and_then(|socket| socket.link);
-        match (fault, link) {
-            (Fault::Cut { keep_up, keep_down, told }, Some(link)) => {
-                let net = &mut self.links[link].net;
-                net.up.cut(keep_up);
-                net.down.cut(keep_down);
-                // The node hears of it in the end, by what its kernel tells or by its own silence.
-                let heard = told.map(|after| now + after);
-                if let Some(heard) = heard {
-                    self.end_lanes(link, heard, now);
-                }
-                self.links[link].net.cut = true;
-            }
-            (Fault::Zombie { late }, Some(link)) => {
-                // The client's side is gone; what stands in its lane still goes up, late.
-                self.links[link].net.stalled = now + late;
-                self.links[link].net.down.cut(0);
-                let number = self.links[link].net.number;
-                self.hosts[at].socket = None;
-                let arrives = self.links[link].net.send_up(Packet::Broken, 0, now).unwrap_or(now);
-                self.schedule(arrives.max(now + late), Event::ArriveUp(link));
-                self.hosts[at].client.handle_link_closed(number, Closed::NONE, "", now);
-                self.drain_client(client, now)?;
-            }
-            (Fault::Silence, link) => {
-                if let Some(link) = link {
-                    self.links[link].net.silent = true;
-                }
-                self.hosts[at].unreachable_until = now + Duration::from_millis(salt % 15_000);
-            }
-            (Fault::Trickle, Some(link)) => {
-                let conn = &mut self.links[link];
-                conn.net.silent = true;
-                conn.net.slow(100, NEVER);
-                let style = Style { ttl: None, key: None, priority: 0, request: false };
-                let act = Act::Send { to: Place::Room(0), count: 5, octets: 250_000, binary: false, style };
-                self.act(client, act, salt, now)?;
-            }
-            (Fault::Stall(span), Some(link)) => {
-                let net = &mut self.links[link].net;
-                net.stalled = net.stalled.max(now + span);
-            }
-            (Fault::Slow(rate, span), link) => {
-                self.hosts[at].slow = Some((rate, now + span));
-                if let Some(link) = link {
-                    self.links[link].net.slow(rate, now + span);
-                }
-                if now + span > self.plan.healed + REST_MAX {
-                    // As much as may be under way: more than the longest patience without the octets would wait for.
-                    let style = Style { ttl: None, key: None, priority: 0, request: false };
-                    let act =
-                        Act::Send { to: Place::Room(0), count: 6, octets: 250_000, binary: false, style };
-                    self.act(client, act, salt, now)?;
-                }
-            }
-            (Fault::Eat, Some(link)) => {
-                if self.links[link].net.down.eat(Packet::is_interval).is_some() {
-                    self.links[link].eaten = true;
-                    self.outrages[at] += 1;
-                }
-            }
-            (Fault::Sleep(span), _) => {
-                let wakes = self.hosts[at].asleep_until.max(now + span);
-                self.hosts[at].asleep_until = wakes;
-                self.schedule(wakes, Event::Wake(client));
-            }
-            (Fault::LateTimers(late, span), link) => {
-                self.hosts[at].late = (late, now + span);
-                // Something is written, and its answer takes longer than anybody waits: only a timer could tell.
-                if let Some(link) = link.filter(|_| salt.is_multiple_of(2)) {
-                    let style = Style { ttl: None, key: None, priority: 0, request: false };
-                    let act = Act::Send { to: Place::Room(0), count: 1, octets: 50, binary: false, style };
-                    self.links[link].net.stalled = now + Duration::from_millis(2_000 + salt % 6_000);
-                    self.act(client, act, salt, now)?;
-                    self.hosts[at].client.handle_wake(now);
-                    self.drain_client(client, now)?;
-                }
-            }
-            (Fault::Trap(after), _) => self.hosts[at].trap = Some(after),
-            // Two different tokens refused in a row end a wire, and rightly.
-            (Fault::Expire, _) => {
-                let known =
-                    self.hosts[at].token == self.tokens[at] && self.hosts[at].client.phase().is_open();
-                self.tokens[at] += u32::from(known);
-            }
-            (Fault::HostileUp(pick), Some(link)) => {
-                let frame = hostile::up(pick, salt);
-                self.links[link].hostile = true;
-                self.outrages[at] += 1;
-                if let Some(arrives) = self.links[link].net.send_up(frame, 100, now) {
-                    self.schedule(arrives, Event::ArriveUp(link));
-                }
-            }
-            (Fault::HostileDown(pick), Some(link)) => {
-                let frame = hostile::down(pick, salt);
-                self.links[link].hostile = true;
-                self.outrages[at] += 1;
-                self.send_down(link, frame, now);
-            }
-            (Fault::Deny(room, span), _) => {
-                self.denied.push((client, room, now + span));
-                let (Some(link), Some(subject)) = (link, self.names.subject(Place::Room(room))) else {
-                    return Ok(());
-                };
-                if let Some(served) = &mut self.links[link].served {
-                    served.node.handle_revoked(&subject, now);
-                    self.drain_node(link, now)?;
-                }
-            }
-            (_, None) => {}
-        }
-        Ok(())
-    }
-
-    /// Both ends hear that the connection is broken, behind what still arrives.
-    fn end_lanes(&mut self, link: usize, heard: Instant, now: Instant) {
-        let conn = &mut self.links[link];
-        let up = conn.net.send_up(Packet::Broken, 0, now).unwrap_or(now);
-        let down = conn.net.send_down(Packet::Broken, 0, now).unwrap_or(now);
-        self.schedule(up.max(heard), Event::ArriveUp(link));
-        self.schedule(down.max(heard), Event::ArriveDown(link));
-    }
-
-    fn trouble(&mut self, process: u8, trouble: Trouble, now: Instant) -> Checked {
-        let at = usize::from(process);
-        match trouble {
-            Trouble::Crash(span) => self.crash(process, span, now)?,
-            Trouble::Blackout(span) => {
-                for process in 0..self.plan.nodes {
-                    self.crash(process, span, now)?;
-                }
-                if !self.plan.durable {
-                    self.facts.new_epoch();
-                    let epoch = format!("e{}", self.facts.epoch());
-                    self.engine.restart(epoch.as_str().into());
-                }
-            }
-            Trouble::Drain { leave_in, window } => {
-                let drain = Drain { leave_in, window, reason: "deploy".into(), url: None };
-                let gone = now + leave_in + Duration::from_secs(3);
-                self.processes[at].draining = Some((drain.clone(), now + leave_in));
-                for link in 0..self.links.len() {
-                    if self.links[link].net.node != process {
-                        continue;
-                    }
-                    if let Some(served) = &mut self.links[link].served {
-                        served.node.handle_drain(drain.clone(), now);
-                        self.drain_node(link, now)?;
-                    }
-                }
-                let life = self.processes[at].life;
-                self.schedule(gone, Event::Gone(process, life));
-            }
-            Trouble::EngineStall(span) => {
-                self.processes[at].stalled_until = now + span;
-                self.schedule(now + span, Event::Unstall(process));
-            }
-            Trouble::SlowEngine(longest, span) => self.processes[at].slow_engine = (longest, now + span),
-            Trouble::Unanswered(often, span) => self.processes[at].unanswered = (often, now + span),
-            Trouble::HooksFail(often, span) => self.processes[at].failing = (often, now + span),
-            Trouble::SlowHooks(longest, span) => self.processes[at].slow = (longest, now + span),
-            Trouble::Flap(span) => {
-                for process in &mut self.processes {
-                    process.flapping_until = now + span;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A node dies with everything it holds.
-    fn crash(&mut self, process: u8, span: Duration, now: Instant) -> Checked {
-        let at = usize::from(process);
-        let life = self.processes[at].life + 1;
-        self.processes[at] = Process::new(life);
-        self.processes[at].down_until = now + span;
-        for link in 0..self.links.len() {
-            if self.links[link].net.node != process || self.links[link].served.take().is_none() {
-                continue;
-            }
-            // Its kernel says so, or the whole machine has gone and nobody does.
-            let told = self.random.chance(200);
-            let keep = self.random.next_u64() as u8;
-            self.links[link].net.down.cut(keep);
-            if told {
-                let latency = self.links[link].net.latency();
-                if let Some(arrives) = self.links[link].net.send_down(Packet::Broken, 0, now) {
-                    self.schedule(arrives.max(now + latency), Event::ArriveDown(link));
-                }
-            }
-            self.links[link].net.cut = true;
-        }
-        Ok(())
-    }
-
-    /// The node closes right behind its `welcome`, for no reason that it gives.
-    pub(super) fn flap(&mut self, link: usize, now: Instant) -> Checked {
-        let client = usize::from(self.links[link].net.client);
-        let flaps = &mut self.hosts[client].flaps;
-        flaps.push_back(now);
-        if flaps.len() > FLAPS_MAX && flaps.pop_front().is_some_and(|first| now.since(first) < FLAPS_WITHIN) {
-            return broken!("tight loop", "client {client} was turned away {FLAPS_MAX} times in 30 s");
-        }
-        if let Some(served) = &mut self.links[link].served {
-            served.node.handle_end(1011, "", now);
-        }
-        Ok(())
-    }
-
     /// Whether nothing is wrong with a link.
     pub(super) fn is_healthy(&self, link: usize) -> bool {
         let conn = &self.links[link];
@@ -644,7 +418,7 @@ impl World {
     // ---- the end ----
 
     /// Nothing goes wrong any more; what is broken stays broken until somebody notices.
-    fn heal(&mut self, now: Instant) -> Checked {
+    pub(super) fn heal(&mut self, now: Instant) -> Checked {
         self.note(now, || "* healed".to_owned());
         for process in 0..self.plan.nodes {
             let at = usize::from(process);
@@ -669,7 +443,7 @@ impl World {
     }
 
     /// Whether everything has come to rest, and has stayed so.
-    fn rest(&mut self) -> Checked<bool> {
+    pub(super) fn rest(&mut self) -> Checked<bool> {
         let now = self.now;
         for client in 0..self.plan.clients {
             self.hosts[usize::from(client)].check_bounds(client, self.plan.outbox_max)?;
@@ -710,7 +484,7 @@ impl World {
     }
 
     /// No client has dialled more often than its waits allow.
-    fn check_dials(&self) -> Checked {
+    pub(super) fn check_dials(&self) -> Checked {
         let span = self.now.since(BEGIN).as_micros() / 1_000_000;
         let faults =
             self.plan.happenings.iter().filter(|happening| happening.what.kind().is_some()).count() as u64;
@@ -722,73 +496,4 @@ impl World {
             None => Ok(()),
         }
     }
-}
-
-/// A schedule that has broken a promise.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// Its seed.
-    pub seed: u64,
-    /// What went wrong first.
-    pub violation: Violation,
-    plan: Plan,
-}
-
-/// Runs one schedule.
-pub fn run(seed: u64) -> Result<Counts, Box<Failure>> {
-    run_plan(Plan::new(seed))
-}
-
-fn run_plan(plan: Plan) -> Result<Counts, Box<Failure>> {
-    let mut world = World::new(plan.clone(), false);
-    match world.run() {
-        Err(violation) => Err(Box::new(Failure { seed: plan.seed, violation, plan })),
-        Ok(()) => {
-            let micros = world.now.since(BEGIN).as_micros();
-            world.counts.handlers = world.facts.handlers;
-            world.counts.close(world.facts.messages(), micros);
-            Ok(world.counts)
-        }
-    }
-}
-
-/// Runs one schedule and tells everything that happens in it.
-pub fn trace(seed: u64) -> (Vec<String>, Option<Violation>) {
-    trace_plan(Plan::new(seed))
-}
-
-fn trace_plan(plan: Plan) -> (Vec<String>, Option<Violation>) {
-    let mut world = World::new(plan, true);
-    let violation = world.run().err();
-    (world.lines.unwrap_or_default(), violation)
-}
-
-/// Takes out of a failing schedule what it fails without, and tells the rest.
-pub fn shrink(failure: &Failure) -> String {
-    let what = failure.violation.what;
-    let mut plan = failure.plan.clone();
-    let fails = |plan: &Plan| run_plan(plan.clone()).is_err_and(|failure| failure.violation.what == what);
-    let mut size = (plan.happenings.len() / 2).max(1);
-    loop {
-        let mut from = 0;
-        let mut shrunk = false;
-        while from < plan.happenings.len() {
-            let mut candidate = plan.clone();
-            let upto = (from + size).min(candidate.happenings.len());
-            candidate.happenings.drain(from..upto);
-            if fails(&candidate) {
-                plan = candidate;
-                shrunk = true;
-            } else {
-                from += size;
-            }
-        }
-        if size == 1 && !shrunk {
-            break;
-        }
-        size = (size / 2).max(1);
-    }
-    let (lines, violation) = trace_plan(plan);
-    let violation = violation.map_or_else(String::new, |violation| violation.to_string());
-    format!("{}\n{violation}", lines.join("\n"))
 }

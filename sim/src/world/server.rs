@@ -3,19 +3,17 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use everwire_core::engine::{Answer, Appended, Call, Identity, Producer, Subject};
-use everwire_core::frame::FromServer;
+use everwire_core::engine::{Answer, Appended, Call, Producer, Subject};
 use everwire_core::session::Secret;
 use everwire_core::session::down::Standing;
 use everwire_core::session::node::{
-    ANNOUNCED_ABOVE, AskId, Asking, Authenticated, CallId, Drain, Element, ElementKind, Examined, HookFailed,
-    Node, NodeAction, NodeBody, NodeConfig, NodeFrame, NotAuthenticated, Origin, OriginAction, OriginConfig,
-    Persona, Request, RunId, Transport,
+    AskId, Authenticated, CallId, Drain, Element, ElementKind, Examined, HookFailed, Node, NodeAction,
+    NodeBody, NodeConfig, NotAuthenticated, Origin, OriginAction, OriginConfig, Request, RunId,
 };
 use everwire_core::{Duration, Instant};
 
-use super::check::{Checked, Place, Violation, broken};
-use super::packet::{Down, DownBody, Kind, Note, Packet, Sent, UpBody};
+use super::check::{Checked, Violation, broken};
+use super::packet::{Kind, Note, Packet, Sent, UpBody};
 use super::plan::Draws;
 use super::run::{Event, World};
 use everwire_core::Random;
@@ -23,24 +21,24 @@ use everwire_core::Random;
 /// A node, or the place of one: who dies here is followed by another.
 #[derive(Debug)]
 pub(super) struct Process {
-    origin: Origin<Note>,
-    origin_armed: Instant,
+    pub(super) origin: Origin<Note>,
+    pub(super) origin_armed: Instant,
     /// Which one this is; events of an earlier one are nobody's.
     pub(super) life: u32,
     /// Nobody listens before.
     pub(super) down_until: Instant,
     pub(super) stalled_until: Instant,
     /// What is asked of the engine meanwhile.
-    stalled: VecDeque<Asked>,
+    pub(super) stalled: VecDeque<Asked>,
     pub(super) unanswered: (u8, Instant),
     pub(super) slow_engine: (Duration, Instant),
     /// The last call that is on its way reaches the engine then.
-    engine_busy: Instant,
+    pub(super) engine_busy: Instant,
     pub(super) failing: (u8, Instant),
     pub(super) slow: (Duration, Instant),
     pub(super) flapping_until: Instant,
     pub(super) draining: Option<(Drain, Instant)>,
-    draws: u64,
+    pub(super) draws: u64,
 }
 
 /// Who has asked the engine.
@@ -53,9 +51,9 @@ pub(super) enum Asker {
 /// A call on its way to the engine.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
-    asker: Asker,
-    id: CallId,
-    call: Call<Note>,
+    pub(super) asker: Asker,
+    pub(super) id: CallId,
+    pub(super) call: Call<Note>,
 }
 
 /// What a hook will say.
@@ -75,13 +73,13 @@ pub(super) struct Served {
     pub(super) reading: bool,
     /// Frames that have arrived and are not read.
     pub(super) unread: u32,
-    written: u64,
-    closed: bool,
-    token_serial: u32,
+    pub(super) written: u64,
+    pub(super) closed: bool,
+    pub(super) token_serial: u32,
 }
 
 /// How many octets of a grant tell it from an invented one.
-const KEY: u64 = 0x6b65_795f_6f66_5f67;
+pub(super) const KEY: u64 = 0x6b65_795f_6f66_5f67;
 
 impl Process {
     pub(super) fn new(life: u32) -> Self {
@@ -105,21 +103,21 @@ impl Process {
     }
 }
 
-fn mixed(parts: &[u64]) -> u64 {
+pub(super) fn mixed(parts: &[u64]) -> u64 {
     parts.iter().fold(KEY, |sum, part| Random::new(sum ^ part).next_u64())
 }
 
-fn text(subject: &Subject) -> u64 {
+pub(super) fn text(subject: &Subject) -> u64 {
     subject.as_str().bytes().fold(7, |sum, octet| mixed(&[sum, octet.into()]))
 }
 
 /// What lets a `hello` claim this `from` or a higher one.
-fn grant(identity: &Subject, room: &Subject, from: u64, epoch: u32) -> Secret {
+pub(super) fn grant(identity: &Subject, room: &Subject, from: u64, epoch: u32) -> Secret {
     let mark = mixed(&[text(identity), text(room), from, epoch.into()]);
     Secret::from(format!("{from}.{mark:x}").as_str())
 }
 
-fn inbox(producer: &Producer) -> Subject {
+pub(super) fn inbox(producer: &Producer) -> Subject {
     let halves = producer.0.split_at(8);
     let half = |octets: &[u8]| octets.iter().fold(0u64, |sum, octet| sum << 8 | u64::from(*octet));
     format!("_i{:016x}", mixed(&[half(halves.0), half(halves.1)])).as_str().into()
@@ -208,7 +206,7 @@ impl World {
         Ok(())
     }
 
-    fn carry_out(
+    pub(super) fn carry_out(
         &mut self,
         link: usize,
         action: NodeAction<Note>,
@@ -263,125 +261,9 @@ impl World {
         }
     }
 
-    // ---- hooks ----
-
-    fn hook(&mut self, link: usize, hook: Hook, now: Instant) -> Checked {
-        let (longest, until) = self.processes[usize::from(self.links[link].net.node)].slow;
-        if until > now {
-            let at = now + self.random.within(longest);
-            self.hooks.push(Some(hook));
-            self.schedule(at, Event::Hook(link, self.hooks.len() - 1));
-            return Ok(());
-        }
-        self.answer_hook(link, hook, now)
-    }
-
-    pub(super) fn answer_hook(&mut self, link: usize, hook: Hook, now: Instant) -> Checked {
-        let Some(served) = &mut self.links[link].served else { return Ok(()) };
-        match hook {
-            Hook::Authenticated(id, answer) => served.node.handle_authenticated(id, answer, now),
-            Hook::Authorised(id, answer) => served.node.handle_authorised(id, answer, now),
-            Hook::Examined(id, answer) => served.node.handle_examined(id, answer, now),
-        }
-        Ok(())
-    }
-
-    fn hook_fails(&mut self, link: usize, now: Instant) -> bool {
-        let (often, until) = self.processes[usize::from(self.links[link].net.node)].failing;
-        until > now && self.random.chance(often)
-    }
-
-    fn authenticate(
-        &mut self,
-        link: usize,
-        token: Option<&Secret>,
-        producer: &Producer,
-        successor: Option<&Producer>,
-        now: Instant,
-    ) -> Result<Authenticated, NotAuthenticated> {
-        if self.hook_fails(link, now) {
-            return Err(NotAuthenticated::Failed);
-        }
-        let claims = token.and_then(|token| token.reveal().split_once('.'));
-        let claims = claims.and_then(|(client, serial)| Some((client.parse().ok()?, serial.parse().ok()?)));
-        let Some((client, serial)) = claims else { return Err(NotAuthenticated::Refused) };
-        let client: u8 = client;
-        let good = self.tokens.get(usize::from(client)).copied().unwrap_or(u32::MAX);
-        if serial < good {
-            return Err(NotAuthenticated::Refused);
-        }
-        if let Some(served) = &mut self.links[link].served {
-            served.token_serial = serial;
-        }
-        let name = format!("user_{client}");
-        let persona =
-            |producer: &Producer| Persona { identity: Identity::named(&name), inbox: inbox(producer) };
-        Ok(Authenticated {
-            as_producer: persona(producer),
-            as_successor: successor.map(persona),
-            expires: self.plan.expires,
-        })
-    }
-
-    fn authorise(
-        &mut self,
-        link: usize,
-        identity: &Subject,
-        rooms: &[Asking],
-        now: Instant,
-    ) -> Result<Vec<Standing>, HookFailed> {
-        if self.hook_fails(link, now) {
-            return Err(HookFailed);
-        }
-        let epoch = self.facts.epoch();
-        let standings = rooms.iter().map(|asking| {
-            let place = self.names.place(&asking.room);
-            if self.is_denied(identity, place, now) {
-                return Standing::Denied("forbidden".into());
-            }
-            let holds = |from: u64, given: &Secret| {
-                let below = given.reveal().split_once('.').and_then(|(least, _)| least.parse().ok());
-                below.is_some_and(|least: u64| {
-                    least <= from && *given == grant(identity, &asking.room, least, epoch)
-                })
-            };
-            let from_holds = match (asking.from, &asking.grant) {
-                (Some(from), Some(given)) => holds(from, given),
-                _ => false,
-            };
-            Standing::Allowed { from_holds, since: 0 }
-        });
-        Ok(standings.collect())
-    }
-
-    fn is_denied(&self, identity: &Subject, place: Place, now: Instant) -> bool {
-        let (Place::User(client), Place::Room(room)) = (self.names.place(identity), place) else {
-            return false;
-        };
-        self.denied.iter().any(|(who, what, until)| (*who, *what) == (client, room) && *until > now)
-    }
-
-    fn examine(
-        &mut self,
-        link: usize,
-        subject: Option<Subject>,
-        request: bool,
-        payload: Note,
-        now: Instant,
-    ) -> Examined<Note> {
-        if self.hook_fails(link, now) {
-            return Examined::Failed;
-        }
-        let refused = mixed(&[self.plan.seed, payload.id.into()]) as u8;
-        if refused < self.plan.refused && payload.kind == Kind::Message && !request {
-            return Examined::Refuse("tasteless".into());
-        }
-        Examined::Pass { subject, payload }
-    }
-
     // ---- the engine ----
 
-    fn ask(&mut self, process: u8, asked: Asked, now: Instant) -> Checked {
+    pub(super) fn ask(&mut self, process: u8, asked: Asked, now: Instant) -> Checked {
         let at = usize::from(process);
         if self.processes[at].stalled_until > now {
             self.processes[at].stalled.push_back(asked);
@@ -497,7 +379,7 @@ impl World {
 
     // ---- requests ----
 
-    fn run_request(&mut self, link: usize, request: Request<Note>, now: Instant) -> Checked {
+    pub(super) fn run_request(&mut self, link: usize, request: Request<Note>, now: Instant) -> Checked {
         self.facts.ran(request.payload.id, now)?;
         let at = self.links[link].net.node;
         let process = &mut self.processes[usize::from(at)];
@@ -569,7 +451,14 @@ impl World {
         self.drain_origin(process, now)
     }
 
-    fn ended(&mut self, process: u8, producer: &Producer, link: u64, n: u64, now: Instant) -> Checked {
+    pub(super) fn ended(
+        &mut self,
+        process: u8,
+        producer: &Producer,
+        link: u64,
+        n: u64,
+        now: Instant,
+    ) -> Checked {
         for index in 0..self.links.len() {
             let Some(served) = &mut self.links[index].served else { continue };
             if served.process != process || served.node.producer().map(|(of, _)| of) != Some(*producer) {
@@ -588,118 +477,9 @@ impl World {
         }
         Ok(())
     }
-
-    // ---- writing ----
-
-    fn write_down(&mut self, link: usize, frame: NodeFrame<Note>, now: Instant) -> Checked {
-        let identity = self.links[link].identity.clone();
-        let epoch = self.facts.epoch();
-        let mut given = None;
-        if let (NodeFrame::Joined { room, from }, Some(identity)) = (&frame, &identity) {
-            given = Some(grant(identity, room, *from, epoch));
-        }
-        let mut head = Vec::with_capacity(32);
-        frame.head(given.as_ref(), &mut head);
-        if head.last() == Some(&b'\n') {
-            head.pop();
-        }
-        let octets = frame.message_octets();
-        let binary = frame.is_binary();
-        let packet = match frame {
-            NodeFrame::Welcome(mut welcome) => {
-                for place in &mut welcome.rooms {
-                    place.grant = Some(grant(&welcome.identity, &place.subject, place.from, epoch));
-                }
-                self.links[link].identity = Some(welcome.identity.clone());
-                let flaps = self.processes[usize::from(self.links[link].net.node)].flapping_until > now;
-                let octets = 300 + 60 * welcome.rooms.len() as u64;
-                self.send_down(link, Packet::with_body(head, octets, false, DownBody::Welcome(welcome)), now);
-                if flaps {
-                    self.flap(link, now)?;
-                }
-                self.welcomed(link, now);
-                return Ok(());
-            }
-            NodeFrame::Push { messages, .. } | NodeFrame::Page { messages, .. } => {
-                let elements =
-                    messages.into_iter().map(|message| (message.subject, message.payload)).collect();
-                Packet::with_body(head, octets, binary, DownBody::Elements(elements))
-            }
-            NodeFrame::Reply { payload, .. } => {
-                let elements = [(Subject::from("_"), payload)].into();
-                Packet::with_body(head, octets, binary, DownBody::Elements(elements))
-            }
-            NodeFrame::Cast(payloads) => {
-                let elements = payloads.into_iter().map(|payload| (Subject::from("_"), payload)).collect();
-                Packet::with_body(head, octets, binary, DownBody::Elements(elements))
-            }
-            NodeFrame::Auth { expires, renewed } => {
-                Packet::with_body(head, 40, false, DownBody::Auth(expires, renewed))
-            }
-            NodeFrame::Goaway { .. } => Packet::with_body(head, 20, false, DownBody::Goaway),
-            NodeFrame::Lost { epoch, loss } => {
-                let octets = 60 + 20 * loss.subjects.len() as u64;
-                Packet::with_body(head, octets, false, DownBody::Lost(epoch, loss))
-            }
-            NodeFrame::Ack(_)
-            | NodeFrame::Advance { .. }
-            | NodeFrame::Joined { .. }
-            | NodeFrame::Denied { .. }
-            | NodeFrame::PageRefused { .. }
-            | NodeFrame::Ping { .. }
-            | NodeFrame::Pong { .. } => Packet::bare(head, DownBody::None),
-        };
-        if packet.octets() > ANNOUNCED_ABOVE {
-            let mut more = Vec::new();
-            FromServer::More { bytes: packet.octets() }.write(&mut more);
-            self.send_down(link, Packet::bare(more, DownBody::None), now);
-        }
-        self.send_down(link, packet, now);
-        Ok(())
-    }
-
-    /// How many requests of this producer still run here for earlier links.
-    fn welcomed(&mut self, link: usize, now: Instant) {
-        let Some(served) = &mut self.links[link].served else { return };
-        let Some((producer, number)) = served.node.producer() else { return };
-        let running = self.processes[usize::from(served.process)].origin.running_elsewhere(&producer, number);
-        if running > 0 {
-            served.node.handle_elsewhere(running, now);
-        }
-    }
-
-    pub(super) fn send_down(&mut self, link: usize, packet: Down, now: Instant) {
-        let octets = packet.octets();
-        if let Some(served) = &mut self.links[link].served {
-            served.written += octets;
-        }
-        self.note(now, || format!("link {link} ↓ {}", shown(&packet)));
-        if let Some(at) = self.links[link].net.send_down(packet, octets, now) {
-            self.schedule(at, Event::ArriveDown(link));
-        }
-    }
-
-    /// What the transport still holds, where it is slow enough to matter.
-    pub(super) fn tell_transport(&mut self, link: usize, now: Instant) -> Checked {
-        let waiting = self.links[link].net.down.buffered(now);
-        if waiting == 0 && !self.links[link].told_transport {
-            return Ok(());
-        }
-        let Some(served) = &mut self.links[link].served else { return Ok(()) };
-        let written = served.written.max(waiting);
-        served.node.handle_transport(Transport { written, taken: written - waiting, waiting_other: 0 }, now);
-        // Who has told once tells on.
-        self.links[link].told_transport = true;
-        if waiting > 0 {
-            let at =
-                self.links[link].net.down.drains_at().unwrap_or(now).max(now + Duration::from_millis(50));
-            self.schedule(at, Event::Drained(link));
-        }
-        Ok(())
-    }
 }
 
-fn node_body(body: UpBody) -> NodeBody<Note> {
+pub(super) fn node_body(body: UpBody) -> NodeBody<Note> {
     match body {
         UpBody::None => NodeBody::None,
         UpBody::Hello(hello) => NodeBody::Hello(hello),
@@ -709,7 +489,7 @@ fn node_body(body: UpBody) -> NodeBody<Note> {
     }
 }
 
-fn element(sent: Sent) -> Element<Note> {
+pub(super) fn element(sent: Sent) -> Element<Note> {
     if sent.withdrawn {
         return Element { bytes: 4, kind: ElementKind::Withdrawn };
     }
