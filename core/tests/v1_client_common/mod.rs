@@ -15,6 +15,9 @@ use everwire_core::{Closed, Duration, Instant, State, Ticket};
 
 pub const OWN: &str = "user_1";
 
+/// More rounds than this without an end are a loop.
+const ROUNDS_MAX: usize = 100_000;
+
 pub fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
@@ -304,7 +307,11 @@ impl Host {
 
     /// Notes and carries out everything.
     pub fn drain(&mut self) {
-        while self.carry_out_one() {}
+        let mut rounds = 0;
+        while self.carry_out_one() {
+            rounds += 1;
+            assert!(rounds < ROUNDS_MAX, "it never comes to rest");
+        }
         self.check();
     }
 
