@@ -196,15 +196,24 @@ impl Run {
         self.host.drain();
     }
 
-    /// Several messages in one turn.
+    /// Several messages in one turn. One that would not be taken is not noted, and a host that is about to die has
+    /// refused it by itself.
     pub fn burst(&mut self, messages: impl Iterator<Item = Outgoing>) {
         for message in messages {
+            let message = Outgoing { ticket: Ticket(self.tickets + 1), ..message };
+            let admitted = self.host.client.admits(&message).is_ok();
+            if !admitted && self.keeps.is_some() {
+                continue;
+            }
             self.tickets += 1;
-            let message = Outgoing { ticket: Ticket(self.tickets), ..message };
             if message.answer_by.is_some() {
                 self.requests.insert(message.ticket, false);
             }
-            self.host.submit(message);
+            if admitted {
+                self.host.submit(message);
+            } else {
+                self.host.client.submit(message, self.host.now);
+            }
         }
         self.drain();
     }

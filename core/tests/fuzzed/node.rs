@@ -15,58 +15,85 @@ use crate::node_common::{Body, body, message, ms, persona, producer, read_as_a_c
 /// What one link has seen, as far as it binds the node.
 #[derive(Default)]
 pub struct Seen {
-    opened: bool,
-    closed: bool,
+    pub opened: bool,
+    pub closed: bool,
+    /// The engine has contradicted itself: what follows from that is its affair.
+    pub lied: bool,
+    /// The highest mark that a claim was answered with.
+    granted: u64,
     /// The highest mark that the engine has told this node under this link.
-    mark: u64,
+    pub mark: u64,
     claimed: u64,
-    acked: u64,
+    pub acked: u64,
     credit: u64,
-    told: u64,
+    pub told: u64,
     pushed: (u64, u64),
     ran: BTreeSet<u64>,
     pings: u64,
 }
 
+/// What a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Identity,
+    Rooms,
+    Message,
+    Cast,
+}
+
+/// How long a node waits for a hook.
+const HOOK_MAX: Duration = Duration::from_secs(10);
+/// Messages that are at the hook at once.
+const EXAMINED_MAX: usize = 64;
+/// Casts that are at the hook at once.
+const CASTS_MAX: usize = 64;
+/// Questions about rooms: unanswered joins, pages, and the filter.
+const ROOMS_ASKED_MAX: usize = 1024 + 4 + 1;
+
 pub struct World {
-    now: Instant,
-    engine: Memory<Body>,
-    node: Node<Body>,
-    seen: Seen,
-    asks: Vec<NodeAction<Body>>,
-    calls: Vec<(CallId, Call<Body>)>,
+    pub now: Instant,
+    pub engine: Memory<Body>,
+    pub node: Node<Body>,
+    pub seen: Seen,
+    config: NodeConfig,
+    pub asks: Vec<NodeAction<Body>>,
+    /// Questions that the node waits for, and when they were asked.
+    open: BTreeMap<AskId, (Instant, Kind)>,
+    pub calls: Vec<(CallId, Call<Body>)>,
     old_asks: Vec<AskId>,
     old_calls: Vec<CallId>,
-    origin: Origin<Body>,
+    pub origin: Origin<Body>,
     origin_calls: Vec<(CallId, Call<Body>)>,
     /// By the order of their runs: which link and number asked.
     ids: BTreeMap<RunId, u64>,
     drawn: u8,
     epochs: u32,
-    transport: Transport,
+    pub transport: Transport,
     // The client's side, as far as it is right.
     producer: u8,
     written: u64,
     link: u64,
-    next: u64,
+    pub next: u64,
     born: Option<u64>,
     position: Option<u64>,
     epoch: Option<LogEpoch>,
     next_page: u64,
 }
 
-const ROOMS: [&str; 5] = ["room_a", "room_b", "user_1", "user_9", "_secret"];
+pub const ROOMS: [&str; 5] = ["room_a", "room_b", "user_1", "user_9", "_secret"];
 
 impl World {
-    fn new(examines: bool) -> Self {
+    pub fn new(config: NodeConfig, examines: bool) -> Self {
         let now = Instant::default() + secs(1000);
         let memory = MemoryConfig { messages_max: 30, ..MemoryConfig::default() };
         Self {
             now,
             engine: Memory::new(memory, "e0".into()),
-            node: Node::new(NodeConfig { examines, sees_octets: true, ..NodeConfig::default() }, now),
+            node: Node::new(NodeConfig { examines, sees_octets: true, ..config.clone() }, now),
             seen: Seen::default(),
+            config,
             asks: Vec::new(),
+            open: BTreeMap::new(),
             calls: Vec::new(),
             old_asks: Vec::new(),
             old_calls: Vec::new(),
@@ -87,7 +114,20 @@ impl World {
         }
     }
 
-    fn drain(&mut self) {
+    /// Carries everything out that can be at once, and looks at it.
+    pub fn drain(&mut self) {
+        self.carry_out();
+        let (now, phase) = (self.now, self.node.phase());
+        self.open.retain(|_, (since, _)| *since + HOOK_MAX > now);
+        let waiting = |kind| self.open.values().filter(|(_, of)| *of == kind).count();
+        if phase != NodePhase::Ended {
+            assert!(waiting(Kind::Identity) <= 1, "[AUTH-2]");
+            assert!(waiting(Kind::Message) <= EXAMINED_MAX && waiting(Kind::Cast) <= CASTS_MAX, "[SEC-12]");
+            assert!(waiting(Kind::Rooms) <= ROOMS_ASKED_MAX, "[ROOM-23]");
+        }
+    }
+
+    fn carry_out(&mut self) {
         for _ in 0..100_000 {
             let Some(action) = self.node.poll() else { return };
             let run = matches!(action, NodeAction::Run(_));
@@ -96,6 +136,14 @@ impl World {
                 NodeAction::Authenticate { .. }
                 | NodeAction::Authorise { .. }
                 | NodeAction::Examine { .. } => {
+                    let (id, kind) = match &action {
+                        NodeAction::Authenticate { id, .. } => (*id, Kind::Identity),
+                        NodeAction::Examine { id, n: Some(_), .. } => (*id, Kind::Message),
+                        NodeAction::Examine { id, .. } => (*id, Kind::Cast),
+                        NodeAction::Authorise { id, .. } => (*id, Kind::Rooms),
+                        _ => unreachable!(),
+                    };
+                    assert!(self.open.insert(id, (self.now, kind)).is_none(), "{id:?} twice");
                     self.asks.push(action);
                 }
                 NodeAction::Call { id, call } => self.calls.push((id, call)),
@@ -120,6 +168,10 @@ impl World {
     }
 
     fn wrote(&mut self, frame: NodeFrame<Body>) {
+        if self.seen.lied {
+            self.seen.opened |= matches!(frame, NodeFrame::Welcome(_));
+            return;
+        }
         read_as_a_client(&frame);
         let welcome = matches!(frame, NodeFrame::Welcome(_));
         assert!(welcome != self.seen.opened, "[HELLO-19] {frame:?}");
@@ -157,6 +209,7 @@ impl World {
         if self.epoch.as_ref() == Some(&welcome.epoch) {
             assert_eq!(Some(welcome.position), self.position, "[WELC-9]");
         }
+        assert!(welcome.mark <= self.seen.granted, "[WELC-6] nobody has settled {}", welcome.mark);
         self.seen.opened = true;
         self.seen.told = welcome.position;
         (self.seen.mark, self.seen.claimed, self.seen.acked) = (welcome.mark, welcome.mark, welcome.mark);
@@ -171,12 +224,17 @@ impl World {
         self.position = Some(welcome.position);
     }
 
-    fn frame(&mut self, head: &str, body: NodeBody<Body>, octets: Option<u64>) {
+    pub fn frame(&mut self, head: &str, body: NodeBody<Body>, octets: Option<u64>) {
         let shape = Shape { form: Form::Text, body_bytes: octets, envelope_bytes: None };
         self.node.handle_frame(head.as_bytes(), shape, body, self.now);
     }
 
     fn hello(&mut self, a: u16) {
+        let hello = self.next_hello(a);
+        self.frame("hello", NodeBody::Hello(Box::new(hello)), Some(100));
+    }
+
+    pub fn next_hello(&mut self, a: u16) -> Hello {
         self.link += 1;
         let (link, written) = (self.link, self.written);
         let rooms = ROOMS.iter().take(usize::from(a % 6)).map(|room| Wished {
@@ -184,7 +242,7 @@ impl World {
             from: self.position.filter(|_| a.is_multiple_of(3)),
             grant: None,
         });
-        let hello = Hello {
+        Hello {
             token: None,
             producer: producer(self.producer),
             successor: (written > 0).then(|| producer(self.producer.wrapping_add(1))),
@@ -199,8 +257,7 @@ impl World {
             held: Amount { messages: u64::from(a % 7), octets: 0 },
             visible: a.is_multiple_of(2),
             features: vec!["x".into()],
-        };
-        self.frame("hello", NodeBody::Hello(Box::new(hello)), Some(100));
+        }
     }
 
     fn send(&mut self, a: u16, b: u16) {
@@ -228,6 +285,12 @@ impl World {
             return;
         }
         let action = self.asks.remove(usize::from(a) % self.asks.len());
+        if let NodeAction::Authenticate { id, .. }
+        | NodeAction::Authorise { id, .. }
+        | NodeAction::Examine { id, .. } = &action
+        {
+            self.open.remove(id);
+        }
         match action {
             NodeAction::Authenticate { id, producer, successor, .. } => {
                 self.old_asks.push(id);
@@ -278,7 +341,10 @@ impl World {
         }
     }
 
-    fn note(&mut self, answer: &Answer<Body>) {
+    pub fn note(&mut self, answer: &Answer<Body>) {
+        if let Answer::Claim(Ok(Claimed::Claimed { mark, .. })) = answer {
+            self.seen.granted = self.seen.granted.max(*mark);
+        }
         let mark = match answer {
             Answer::Append(Ok(
                 Appended::Stored { mark, .. }
@@ -328,7 +394,7 @@ impl World {
         }
     }
 
-    fn origin_turn(&mut self, a: u16, b: u16) {
+    pub fn origin_turn(&mut self, a: u16, b: u16) {
         match b % 4 {
             0 if !self.ids.is_empty() => {
                 let nth = usize::from(a) % self.ids.len();
@@ -369,7 +435,7 @@ impl World {
         panic!("the origin never comes to rest");
     }
 
-    fn step(&mut self, op: u8, a: u16, b: u16) {
+    pub fn step(&mut self, op: u8, a: u16, b: u16) {
         let phase = self.node.phase();
         if matches!(op, 0..=4 | 15..=20)
             && (phase == NodePhase::Claiming || op == 0 && self.seen.opened)
@@ -480,10 +546,9 @@ impl World {
         if !self.seen.closed && self.node.phase() != NodePhase::Ended {
             return;
         }
-        self.node = Node::new(
-            NodeConfig { examines: self.link.is_multiple_of(2), ..NodeConfig::default() },
-            self.now,
-        );
+        let config = NodeConfig { examines: self.link.is_multiple_of(2), ..self.config.clone() };
+        self.node = Node::new(config, self.now);
+        self.open.clear();
         self.seen = Seen::default();
         (self.asks, self.calls) = (Vec::new(), Vec::new());
         (self.old_asks, self.old_calls) = (Vec::new(), Vec::new());
