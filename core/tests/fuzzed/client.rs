@@ -196,8 +196,8 @@ impl Run {
         self.host.drain();
     }
 
-    /// Several messages in one turn. One that would not be taken is not noted, and a host that is about to die has
-    /// refused it by itself.
+    /// Several messages in one turn. What would not be taken is refused by a host that is about to die, which would
+    /// otherwise find it on its record; another host may leave that to the machine.
     pub fn burst(&mut self, messages: impl Iterator<Item = Outgoing>) {
         for message in messages {
             let message = Outgoing { ticket: Ticket(self.tickets + 1), ..message };
@@ -209,11 +209,7 @@ impl Run {
             if message.answer_by.is_some() {
                 self.requests.insert(message.ticket, false);
             }
-            if admitted {
-                self.host.submit(message);
-            } else {
-                self.host.client.submit(message, self.host.now);
-            }
+            self.host.submit(message);
         }
         self.drain();
     }

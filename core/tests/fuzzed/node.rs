@@ -34,7 +34,7 @@ pub struct Seen {
 
 /// What a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
     Identity,
     Rooms,
     Message,
@@ -111,6 +111,13 @@ impl World {
             position: None,
             epoch: None,
             next_page: 0,
+        }
+    }
+
+    /// A question is answered, if it is of one of these kinds.
+    pub fn answers(&mut self, id: AskId, kinds: &[Kind]) {
+        if self.open.get(&id).is_some_and(|(_, kind)| kinds.contains(kind)) {
+            self.open.remove(&id);
         }
     }
 
@@ -498,7 +505,7 @@ impl World {
                 assert!(due.is_none_or(|due| due > self.now), "a deadline of the origin that does not end");
             }
             22 => {
-                self.transport.written += u64::from(a) * 40;
+                self.transport.written = self.transport.written.saturating_add(u64::from(a) * 40);
                 self.transport.taken = self.transport.written.saturating_sub(u64::from(b) * u64::from(b % 2));
                 self.transport.waiting_other = if b.is_multiple_of(4) { u64::from(a) * 40 } else { 0 };
                 self.node.handle_transport(self.transport, self.now);

@@ -10,7 +10,7 @@ use everwire_core::session::down::Standing;
 use everwire_core::session::node::*;
 
 use crate::bytes::Bytes;
-use crate::node::{ROOMS, World};
+use crate::node::{Kind, ROOMS, World};
 use crate::node_common::{Body, message, ms, secs};
 
 /// More inputs than this only repeat what there was.
@@ -78,7 +78,7 @@ fn raw(world: &mut World, choice: u8, bytes: &mut Bytes<'_>) {
         }
         242 => world.node.handle_expires(bytes.rarely(|bytes| ms(bytes.number())), now),
         243 => world.node.handle_window(bytes.number(), now),
-        244 => world.node.handle_elsewhere(usize::try_from(bytes.number()).unwrap_or(usize::MAX), now),
+        244 => world.node.handle_elsewhere(bytes.u16().into(), now),
         245 if bytes.flag() => {
             let reason = String::from_utf8_lossy(bytes.octets()).repeat(usize::from(bytes.below(8)));
             world.node.handle_end(bytes.u16(), &reason, now);
@@ -312,13 +312,18 @@ fn other_kind(world: &mut World, bytes: &mut Bytes<'_>) {
         },
     };
     match bytes.below(3) {
-        0 => world.node.handle_authenticated(id, Err(NotAuthenticated::Refused), world.now),
+        0 => {
+            world.answers(id, &[Kind::Identity]);
+            world.node.handle_authenticated(id, Err(NotAuthenticated::Refused), world.now);
+        }
         1 => {
+            world.answers(id, &[Kind::Rooms]);
             let standing = Standing::Allowed { from_holds: bytes.flag(), since: bytes.number() };
             let many = usize::from(bytes.below(8));
             world.node.handle_authorised(id, Ok(vec![standing; many]), world.now);
         }
         _ => {
+            world.answers(id, &[Kind::Message, Kind::Cast]);
             let ElementKind::Message { payload, .. } = message("room_a", 9).kind else { return };
             let pass = Examined::Pass { subject: Some(bytes.one(&["", "_x", "room_b"]).into()), payload };
             world.node.handle_examined(id, pass, world.now);
