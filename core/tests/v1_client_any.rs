@@ -1,84 +1,20 @@
 //! Anything in any order, hostile frames included: no panic, no undefined transition, every ticket exits once, the fold of
 //! the actions is what the machine knows, and never two links.
 
+#[path = "fuzzed/bytes.rs"]
+mod bytes;
+#[path = "fuzzed/client.rs"]
+mod client;
+#[path = "fuzzed/client_octets.rs"]
+mod client_octets;
 mod v1_client_common;
 
 use std::collections::BTreeSet;
 
-use everwire_core::frame::Form;
+use client::{Honest, Op, Run};
 use everwire_core::session::client::*;
-use everwire_core::session::up::Outgoing;
-use everwire_core::{Duration, OutboxConfig, Overflow, Ticket};
+use everwire_core::{OutboxConfig, Overflow};
 use proptest::prelude::*;
-use v1_client_common::*;
-
-#[derive(Clone, Debug)]
-enum Op {
-    /// The next step to a link that is open, whatever that is.
-    Go,
-    /// What a right server would say now.
-    Honest(Honest),
-    Connect,
-    Dialled {
-        changed: bool,
-    },
-    DialFailed,
-    Opens {
-        selected: bool,
-    },
-    Welcome(String),
-    Frame(String),
-    Close(u16, &'static str),
-    Submit {
-        bytes: u32,
-        key: Option<u32>,
-        priority: u8,
-        ttl: Option<u64>,
-        request: Option<u64>,
-        binary: bool,
-    },
-    Abort(u32),
-    Cast(u32),
-    Join(u8),
-    Leave(u8),
-    Page {
-        before: Option<u64>,
-        count: u16,
-    },
-    PageAbort(u32),
-    Settle(usize),
-    Pass(u64),
-    Oversleep(u64),
-    Timeout,
-    Buffered(u64),
-    WriteFailed,
-    Renewed(u64),
-    RenewalFailed,
-    Visible(bool),
-    Online,
-    Offline,
-    Wake,
-    Suspend,
-    Resume,
-    Reconnect,
-    Shut(u64),
-    Crash {
-        keeps: usize,
-    },
-    StaleLink,
-}
-
-#[derive(Clone, Debug)]
-enum Honest {
-    Push { many: u64, again: u64, binary: bool },
-    Ack { of: u64, refused: bool },
-    Reply(usize),
-    Page { s: u64, mark: &'static str },
-    Pong(u64),
-    Joined(bool),
-    Lost,
-    Revoked(u8),
-}
 
 fn honest() -> impl Strategy<Value = Honest> {
     prop_oneof![
@@ -209,214 +145,6 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-struct Run {
-    host: Host,
-    tickets: u32,
-    pages: u32,
-    /// Of what was given numbers: a number is never given twice under one producer.
-    keeps: Option<usize>,
-    /// On this link, so many joins and pages have been answered.
-    answered: (u64, usize, usize),
-}
-
-impl Run {
-    /// Carries everything out, or so much and then the instance dies.
-    fn drain(&mut self) {
-        match self.keeps.take() {
-            None => self.host.drain(),
-            Some(keeps) => {
-                for _ in 0..keeps {
-                    self.host.carry_out_one();
-                }
-                self.host.crash();
-                self.host.drain();
-            }
-        }
-    }
-
-    fn submit(&mut self, message: Outgoing) {
-        self.host.submit(message);
-        self.drain();
-    }
-
-    fn go(&mut self) {
-        match self.host.client.phase() {
-            Phase::Idle => self.host.client.handle_connect(self.host.now),
-            Phase::Asking => self.host.dialled(),
-            Phase::Dialling => self.host.opens(),
-            Phase::Greeting => self.host.welcome("{}"),
-            Phase::Waiting => self.host.sleep_to_deadline(),
-            Phase::Suspended => self.host.client.handle_resume(self.host.now),
-            Phase::Open | Phase::Leaving | Phase::Closing | Phase::Closed => {}
-        }
-    }
-
-    fn honest(&mut self, honest: Honest) {
-        let host = &mut self.host;
-        if !host.client.phase().is_open() {
-            return;
-        }
-        let received = host.record.down.received;
-        if self.answered.0 != host.client.link() {
-            self.answered = (host.client.link(), 0, 0);
-        }
-        let asked = |verb: &str, at: usize| {
-            let mut frames = host.wire.iter().filter_map(|frame| frame.strip_prefix(verb));
-            frames.nth(at).map(|rest| rest.split(' ').next().unwrap().to_string())
-        };
-        let frame = match honest {
-            Honest::Push { many, again, binary } => {
-                let after = received.saturating_sub(again);
-                let numbers: Vec<_> = (after + 1..=after + many).map(|s| s.to_string()).collect();
-                if binary && many == 1 {
-                    let octets = format!("push {after} {} {}\n{{\"type\":\"t\"}}\nx", after + 2, after + 1);
-                    return host.binary(octets.as_bytes());
-                }
-                let body = vec![r#"{"type":"t"}"#; many as usize].join(",");
-                format!("push {after} {} {}\n[{body}]", after + many + 1, numbers.join(" "))
-            }
-            Honest::Ack { of, refused } => {
-                let oldest = host.record.up.oldest();
-                let n = (oldest - 1 + of).min(host.record.up.written);
-                let listed = if refused && n >= oldest { format!(" {n}:forbidden") } else { String::new() };
-                format!("ack {n} {}{listed}", n + 8192)
-            }
-            Honest::Reply(index) => {
-                let pending: Vec<_> = host.record.requests.iter().map(|(n, _)| n).collect();
-                let Some(n) = pending.get(index % pending.len().max(1)) else { return };
-                format!("reply {n}\n[{{\"type\":\"t\"}}]")
-            }
-            Honest::Page { s, mark } => {
-                let Some(id) = asked("page ", self.answered.2) else { return };
-                self.answered.2 += 1;
-                if s == 0 {
-                    format!("page {id} end\n[]")
-                } else {
-                    format!("page {id} {mark} {s}\n[{{\"type\":\"t\"}}]")
-                }
-            }
-            Honest::Pong(x) => format!("pong {x}"),
-            Honest::Joined(denied) => {
-                let Some(room) = asked("join ", self.answered.1) else { return };
-                self.answered.1 += 1;
-                if denied {
-                    format!("denied {room} forbidden")
-                } else {
-                    format!("joined {room} {received} g")
-                }
-            }
-            Honest::Lost => {
-                let epoch = host.record.down.epoch.clone().unwrap();
-                format!(
-                    "lost\n{{\"logEpoch\":\"{epoch}\",\"subjects\":[\"user_1\",\"room_0\"],\"first\":{}}}",
-                    received + 1
-                )
-            }
-            Honest::Revoked(room) => format!("denied room_{room} revoked"),
-        };
-        host.frame(&frame);
-    }
-
-    #[allow(clippy::too_many_lines, reason = "one arm for each operation")]
-    fn apply(&mut self, op: Op) {
-        let now = self.host.now;
-        let link = self.host.client.link();
-        match op {
-            Op::Go => self.go(),
-            Op::Honest(honest) => self.honest(honest),
-            Op::Connect => self.host.client.handle_connect(now),
-            Op::Dialled { changed } => {
-                self.host.token_changed = changed;
-                self.host.dialled();
-            }
-            Op::DialFailed => self.host.client.handle_dial_failed(link, now),
-            Op::Opens { selected } => self.host.client.handle_link_open(link, selected, now),
-            Op::Welcome(members) => self.host.welcome(&members),
-            Op::Frame(text) => self.host.frame(&text),
-            Op::Close(code, reason) => self.host.client.handle_link_closed(link, closed(code), reason, now),
-            Op::Submit { bytes, key, priority, ttl, request, binary } => {
-                self.tickets += 1;
-                let form = if binary { Form::Binary } else { Form::Text };
-                self.submit(Outgoing {
-                    key,
-                    priority,
-                    expires: ttl.map(|ttl| now + ms(ttl)),
-                    answer_by: request.map(|timeout| now + ms(timeout)),
-                    ..Outgoing::new(Ticket(self.tickets), bytes, form)
-                });
-            }
-            Op::Abort(ticket) => {
-                self.host.record.aborted(Ticket(ticket));
-                self.host.client.handle_abort(Ticket(ticket), now);
-            }
-            Op::Cast(bytes) => {
-                let cast = Cast { ticket: Ticket(0), bytes, form: Form::Text };
-                self.host.client.cast(cast, now);
-            }
-            Op::Join(room) => {
-                let room = subject(&format!("room_{room}"));
-                if self.host.client.admits_room(&room).is_ok() {
-                    self.host.record.wished(room.clone());
-                    self.host.client.handle_join(room, now);
-                }
-            }
-            Op::Leave(room) => {
-                let room = subject(&format!("room_{room}"));
-                self.host.record.left(&room);
-                self.host.client.handle_leave(&room, now);
-            }
-            Op::Page { before, count } => {
-                self.pages += 1;
-                let before = before.map(|before| ("e".into(), before));
-                let ask = PageAsk { page: PageId(self.pages), subject: subject("room_0"), before, count };
-                let fits = (1..=256).contains(&count);
-                let taken = self.host.client.page(ask, now);
-                assert!(taken.is_ok() == fits || taken == Err(PageUnfit::Closed));
-            }
-            Op::PageAbort(page) => self.host.client.handle_page_abort(PageId(page), now),
-            Op::Settle(index) => {
-                if !self.host.started.is_empty() {
-                    let index = index % self.host.started.len();
-                    let started = self.host.started.remove(index);
-                    self.host.record.handler_settled(started.delivery);
-                    self.host.client.handle_settled(started.delivery, now);
-                }
-            }
-            Op::Pass(millis) => self.host.pass(ms(millis)),
-            Op::Oversleep(millis) => self.host.oversleep(ms(millis)),
-            Op::Timeout => self.host.client.handle_timeout(now),
-            Op::Buffered(octets) => self.host.client.handle_buffered(octets, now),
-            Op::WriteFailed => self.host.client.handle_write_failed(link, now),
-            Op::Renewed(octets) => self.host.client.handle_renewed(link, octets, now),
-            Op::RenewalFailed => self.host.client.handle_renewal_failed(link, now),
-            Op::Visible(visible) => self.host.client.handle_visible(visible, now),
-            Op::Online => self.host.client.handle_online(now),
-            Op::Offline => self.host.client.handle_offline(now),
-            Op::Wake => self.host.client.handle_wake(now),
-            Op::Suspend => self.host.client.handle_suspend(now),
-            Op::Resume => self.host.client.handle_resume(now),
-            Op::Reconnect => self.host.client.handle_reconnect(now),
-            Op::Shut(drain) => {
-                self.host.record.closing(now + ms(drain));
-                self.host.client.handle_close(ms(drain), now);
-            }
-            Op::Crash { keeps } => {
-                self.keeps = Some(keeps);
-                return;
-            }
-            Op::StaleLink => {
-                let before = self.host.client.record();
-                self.host.octets_come(link.wrapping_sub(1), Form::Text, b"advance 0 999");
-                self.host.client.handle_link_closed(link.wrapping_sub(1), closed(4500), "", now);
-                self.host.client.handle_link_open(link.wrapping_sub(1), true, now);
-                self.host.drain();
-                assert_eq!(self.host.client.record().down.received, before.down.received);
-            }
-        }
-        self.drain();
-    }
-}
-
 /// More of them where the environment asks for more.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300)
@@ -438,28 +166,34 @@ proptest! {
             attempts_max: if attempts_max == 3 { 5 } else { 0 },
             ..Config::default()
         };
-        let mut run = Run { host: Host::new(config), tickets: 0, pages: 0, keeps: None, answered: (0, 0, 0) };
-        let mut was_closed = false;
+        let mut run = Run::new(config);
         for op in ops {
-            run.apply(op);
-            let host = &run.host;
-            if host.client.phase() == Phase::Suspended || host.client.phase() == Phase::Closed {
-                prop_assert_eq!(host.client.next_deadline(), None);
-            }
-            prop_assert!(!was_closed || host.record.is_closed(), "it has come back");
-            was_closed = host.record.is_closed();
-            prop_assert!(host.client.requests_unanswered() <= 256);
+            run.step(op);
         }
-        // At the end of the wire everything has exited, once: `Host` looks at that.
-        run.keeps = None;
-        let now = run.host.now;
-        run.host.record.closing(now);
-        run.host.client.handle_close(Duration::ZERO, now);
-        run.host.drain();
-        run.host.pass(secs(10));
-        prop_assert_eq!(run.host.client.phase(), Phase::Closed);
-        let exited: BTreeSet<_> = run.host.exits.keys().map(|ticket| ticket.0).collect();
-        prop_assert_eq!(exited, (1..=run.tickets).collect::<BTreeSet<_>>());
-        prop_assert_eq!(run.host.socket, None);
+        run.finish();
+    }
+
+    // [SEC-12]: what libFuzzer feeds, without libFuzzer.
+    #[test]
+    fn any_octets_are_inputs(input in prop::collection::vec(any::<u8>(), 0..600)) {
+        client_octets::any_client(&input);
+    }
+}
+
+// [SEC-12]: what fuzzing has found worth keeping.
+#[test]
+fn the_corpus_is_replayed() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/corpus/client");
+    let mut phases = BTreeSet::new();
+    let mut files = 0;
+    for entry in std::fs::read_dir(corpus).unwrap() {
+        let path = entry.unwrap().path();
+        println!("{}", path.display());
+        phases.extend(client_octets::any_client(&std::fs::read(path).unwrap()));
+        files += 1;
+    }
+    assert!(files > 50, "{files} files");
+    for phase in Phase::ALL {
+        assert!(phases.contains(&format!("{phase:?}")), "no {phase:?}");
     }
 }

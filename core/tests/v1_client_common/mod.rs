@@ -18,6 +18,9 @@ pub const OWN: &str = "user_1";
 pub const HERE: &str = "wss://good.example/live";
 pub const REDIRECTS: [&str; 1] = ["other.example"];
 
+/// More rounds than this without an end are a loop.
+const ROUNDS_MAX: usize = 100_000;
+
 pub fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
@@ -307,7 +310,11 @@ impl Host {
 
     /// Notes and carries out everything.
     pub fn drain(&mut self) {
-        while self.carry_out_one() {}
+        let mut rounds = 0;
+        while self.carry_out_one() {
+            rounds += 1;
+            assert!(rounds < ROUNDS_MAX, "it never comes to rest");
+        }
         self.check();
     }
 
