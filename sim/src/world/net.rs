@@ -9,12 +9,17 @@ const KERNEL_OCTETS: u64 = 64 << 10;
 /// A head, a length and a mask: what a WebSocket frame costs besides.
 const FRAME_OVERHEAD: u64 = 14;
 
+/// How long a link that was slow is not held to what others keep.
+const AFTERMATH: Duration = Duration::from_secs(35);
+
 /// Frames in one direction.
 #[derive(Debug)]
 pub(super) struct Lane<T> {
     frames: VecDeque<T>,
     /// When the last frame has left.
     free_at: Instant,
+    /// When the last of what it took slowly has left.
+    busy_until: Instant,
     /// What has not left yet: when it will have, how long it is, and how fast it leaves.
     leaving: VecDeque<(Instant, u64, u32)>,
     leaving_octets: u64,
@@ -25,6 +30,7 @@ impl<T> Lane<T> {
         Self {
             frames: VecDeque::new(),
             free_at: Instant::default(),
+            busy_until: Instant::default(),
             leaving: VecDeque::new(),
             leaving_octets: 0,
         }
@@ -40,6 +46,7 @@ impl<T> Lane<T> {
         };
         let octets = octets + FRAME_OVERHEAD;
         self.free_at = begins + Duration::from_micros(octets * 1_000_000 / u64::from(rate));
+        self.busy_until = self.free_at;
         self.leaving.push_back((self.free_at, octets, rate));
         self.leaving_octets += octets;
         self.free_at
@@ -133,9 +140,10 @@ impl<Up, Down> Link<Up, Down> {
         self.rate = Some((rate, until));
     }
 
-    /// Whether it is slow, or what it has taken while it was is still on its way.
+    /// Whether it is slow, or has been a moment ago.
     pub(super) fn is_slow(&self, now: Instant) -> bool {
-        self.rate(now).is_some() || self.up.free_at > now || self.down.free_at > now
+        let busy = self.up.busy_until.max(self.down.busy_until);
+        self.rate(now).is_some() || busy + AFTERMATH > now
     }
 
     fn rate(&self, now: Instant) -> Option<u32> {

@@ -141,7 +141,9 @@ impl World {
             }
             Packet::Close { code, reason } => {
                 if current {
-                    self.peace_broken += u32::from((4001..4400).contains(&code) && self.is_healthy(link));
+                    self.peace_broken += u32::from(
+                        (4001..4400).contains(&code) && self.is_healthy(link) && !self.hosts[at].closed,
+                    );
                     self.hosts[at].socket = None;
                     self.hosts[at].buffered = 0;
                 }
