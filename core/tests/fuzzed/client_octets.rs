@@ -206,7 +206,7 @@ fn members(bytes: &mut Bytes<'_>, host: &Host) -> String {
             13 => format!(
                 r#""lost":{{"subjects":["{}"],"first":{}}}"#,
                 bytes.one(&ROOMS),
-                bytes.near(down.received)
+                bytes.near(down.received).min(NUMBER_MAX)
             ),
             14 => format!(
                 r#""limits":{{"message":{},"rooms":{}}}"#,
@@ -260,7 +260,7 @@ fn frame(bytes: &mut Bytes<'_>, host: &Host) -> String {
         }
         17 => {
             let (epoch, room) = (bytes.one(&["e", "f"]), bytes.one(&ROOMS));
-            let first = bytes.near(down.received);
+            let first = bytes.near(down.received).min(NUMBER_MAX);
             format!("lost\n{{\"logEpoch\":\"{epoch}\",\"subjects\":[\"{room}\"],\"first\":{first}}}")
         }
         18 => bytes.one(&["x-any thing", "welcome\n{}", "hello\n{}", "", "send 1 1 1\n[]", "bye 0"]).into(),
@@ -298,7 +298,7 @@ fn shaped(run: &mut Run, bytes: &mut Bytes<'_>) {
         _ => Element::Skipped,
     };
     let elements: Vec<_> = (0..bytes.below(5)).map(|_| kind(bytes)).collect();
-    let loss = Loss { subjects: vec![subject(bytes.one(&ROOMS))], first: bytes.number() };
+    let loss = Loss { subjects: vec![subject(bytes.one(&ROOMS))], first: bytes.number().min(NUMBER_MAX) };
     let members = members(bytes, &run.host);
     let link = run.host.client.link();
     let welcome = json::read_welcome(&json::welcome(run.host.record.clone(), link, &members));

@@ -47,6 +47,8 @@ const HOOK_MAX: Duration = Duration::from_secs(10);
 const EXAMINED_MAX: usize = 64;
 /// Casts that are at the hook at once.
 const CASTS_MAX: usize = 64;
+/// A deadline may be behind so many others.
+const DEADLINES_MAX: usize = 3;
 /// Questions about rooms: unanswered joins, pages, and the filter.
 const ROOMS_ASKED_MAX: usize = 1024 + 4 + 1;
 
@@ -496,10 +498,7 @@ impl World {
             20 => self.frame("auth", NodeBody::Token("t".into()), Some(20)),
             21 => {
                 self.now = self.now + ms(u64::from(if b.is_multiple_of(8) { a } else { a % 512 }));
-                self.node.handle_timeout(self.now);
-                self.drain();
-                let due = self.node.next_deadline();
-                assert!(due.is_none_or(|due| due > self.now), "a deadline that does not end");
+                self.meet_deadlines();
                 self.origin_turn(a, 2);
                 let due = self.origin.next_deadline();
                 assert!(due.is_none_or(|due| due > self.now), "a deadline of the origin that does not end");
@@ -547,6 +546,18 @@ impl World {
             _ => self.relink(),
         }
         self.drain();
+    }
+
+    /// Time has passed. A deadline that is met may show another that has passed, but not for ever.
+    pub fn meet_deadlines(&mut self) {
+        for _ in 0..=DEADLINES_MAX {
+            self.node.handle_timeout(self.now);
+            self.drain();
+            if self.node.next_deadline().is_none_or(|due| due > self.now) {
+                return;
+            }
+        }
+        panic!("a deadline that does not end: {:?}", self.node.next_deadline());
     }
 
     fn relink(&mut self) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use everwire_core::engine::*;
-use everwire_core::frame::{Form, Shape};
+use everwire_core::frame::{Form, NUMBER_MAX, Shape};
 use everwire_core::session::Hello;
 use everwire_core::session::down::Standing;
 use everwire_core::session::node::*;
@@ -217,15 +217,20 @@ fn answer(world: &mut World, bytes: &mut Bytes<'_>) {
     world.node.handle_answer(id, answer, world.now);
 }
 
+/// A place in the log: no engine has given more of them than there are.
+fn place(bytes: &mut Bytes<'_>, base: u64) -> u64 {
+    bytes.near(base).min(NUMBER_MAX)
+}
+
 fn any_answer(bytes: &mut Bytes<'_>, world: &World) -> Answer<Body> {
     let failure = bytes.rarely(|bytes| bytes.one(&[Failure::Unanswered, Failure::EpochChanged]));
     let mark = bytes.near(world.seen.mark);
     let numbers = (0..bytes.below(4)).map(|_| bytes.number()).collect();
     let interval = |bytes: &mut Bytes<'_>| {
-        let after = bytes.near(world.seen.told);
+        let after = place(bytes, world.seen.told);
         let message = |s| Message { s, subject: "room_a".into(), payload: some_body(), tag: None };
-        let messages = (0..bytes.below(4)).map(|_| message(bytes.near(after))).collect();
-        Interval { after, upto: bytes.near(after), messages, more: bytes.flag() }
+        let messages = (0..bytes.below(4)).map(|_| message(place(bytes, after))).collect();
+        Interval { after, upto: place(bytes, after), messages, more: bytes.flag() }
     };
     match bytes.below(16) {
         0..=1 => Answer::Claim(failed(
@@ -236,7 +241,7 @@ fn any_answer(bytes: &mut Bytes<'_>, world: &World) -> Answer<Body> {
                     born: bytes.near(1),
                     refusals: vec![],
                     epoch: bytes.one(&["e0", "e1"]).into(),
-                    head: bytes.number(),
+                    head: place(bytes, 1),
                     durable: bytes.flag(),
                     limit: bytes.u32(),
                 },
@@ -270,11 +275,12 @@ fn any_answer(bytes: &mut Bytes<'_>, world: &World) -> Answer<Body> {
             match bytes.below(4) {
                 0..=1 => Read::Interval(interval(bytes)),
                 2 => Read::Trimmed(vec![bytes.one(&ROOMS).into()]),
-                _ => Read::Behind { head: bytes.number() },
+                _ => Read::Behind { head: place(bytes, 1) },
             },
         )),
         11..=12 => {
-            let cursor = Cursor { position: bytes.near(world.seen.told), cast: bytes.rarely(Bytes::number) };
+            let cursor =
+                Cursor { position: place(bytes, world.seen.told), cast: bytes.rarely(Bytes::number) };
             let tailed = match bytes.below(4) {
                 0..=1 => {
                     let casts =
@@ -282,11 +288,11 @@ fn any_answer(bytes: &mut Bytes<'_>, world: &World) -> Answer<Body> {
                     Tailed::Step { interval: interval(bytes), casts }
                 }
                 2 => Tailed::Trimmed(vec![bytes.one(&ROOMS).into()]),
-                _ => Tailed::Behind { head: bytes.number() },
+                _ => Tailed::Behind { head: place(bytes, 1) },
             };
             Answer::Tail(failed(failure, (tailed, cursor)))
         }
-        13 => Answer::Trimmed(failed(failure, vec![(bytes.one(&ROOMS).into(), bytes.number())])),
+        13 => Answer::Trimmed(failed(failure, vec![(bytes.one(&ROOMS).into(), place(bytes, 1))])),
         14 => Answer::Publish(failed(failure, ())),
         _ => Answer::Forget(failed(failure, ())),
     }
@@ -336,9 +342,6 @@ fn sleep(world: &mut World, bytes: &mut Bytes<'_>) {
     for _ in 0..bytes.below(64) {
         let Some(due) = world.node.next_deadline() else { return };
         world.now = world.now.max(due);
-        world.node.handle_timeout(world.now);
-        world.drain();
-        let next = world.node.next_deadline();
-        assert!(next.is_none_or(|next| next > world.now), "a deadline that does not end: {next:?}");
+        world.meet_deadlines();
     }
 }
