@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use everwire_core::{Duration, Instant};
 
-/// What a host's kernel takes before its socket's buffer begins to fill.
-const KERNEL_OCTETS: u64 = 64 << 10;
+/// What a host's kernel takes before its socket's buffer begins to fill: little on some, on others so much that the
+/// buffer never shows anything.
+const KERNEL_OCTETS: [u64; 2] = [64 << 10, 8 << 20];
 /// A head, a length and a mask: what a WebSocket frame costs besides.
 const FRAME_OVERHEAD: u64 = 14;
 
@@ -23,11 +24,13 @@ pub(super) struct Lane<T> {
     /// What has not left yet: when it will have, how long it is, and how fast it leaves.
     leaving: VecDeque<(Instant, u64, u32)>,
     leaving_octets: u64,
+    kernel: u64,
 }
 
 impl<T> Lane<T> {
-    fn new() -> Self {
+    fn new(kernel: u64) -> Self {
         Self {
+            kernel,
             frames: VecDeque::new(),
             free_at: Instant::default(),
             busy_until: Instant::default(),
@@ -68,12 +71,12 @@ impl<T> Lane<T> {
             let remains = left.since(now).as_micros().saturating_mul(u64::from(*rate)) / 1_000_000;
             octets.saturating_sub(remains)
         });
-        self.leaving_octets.saturating_sub(left).saturating_sub(KERNEL_OCTETS)
+        self.leaving_octets.saturating_sub(left).saturating_sub(self.kernel)
     }
 
     /// When the socket's buffer will have changed, if it holds anything.
     pub(super) fn drains_at(&self) -> Option<Instant> {
-        self.leaving.front().map(|(at, ..)| *at).filter(|_| self.leaving_octets > KERNEL_OCTETS)
+        self.leaving.front().map(|(at, ..)| *at).filter(|_| self.leaving_octets > self.kernel)
     }
 
     /// Loses a suffix: of 256 parts of what is on its way, so many arrive.
@@ -120,12 +123,13 @@ impl<Up, Down> Link<Up, Down> {
         latency: Duration,
         rate: Option<(u32, Instant)>,
     ) -> Self {
+        let kernel = KERNEL_OCTETS[usize::from(client % 2)];
         Self {
             client,
             node,
             number,
-            up: Lane::new(),
-            down: Lane::new(),
+            up: Lane::new(kernel),
+            down: Lane::new(KERNEL_OCTETS[0]),
             latency,
             rate,
             stalled: Instant::default(),

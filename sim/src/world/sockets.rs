@@ -136,7 +136,7 @@ impl World {
         self.tell_buffered(client, now);
         match packet {
             Packet::Frame { head, shape, body } => {
-                self.pong_in_hand = head.starts_with(b"pong");
+                self.pong_in_hand = current && head.starts_with(b"pong");
                 self.client_reads(client, number, &head, shape, body, now);
             }
             Packet::Close { code, reason } => {
