@@ -114,7 +114,7 @@ impl Client {
     fn submit(&mut self, many: u8) {
         for _ in 0..many {
             let ticket = ticket(self.id, self.submitted);
-            let taken = self.sending.submit(Outgoing { ticket, bytes: 10, form: Form::Text });
+            let taken = self.sending.submit(Outgoing::new(ticket, 10, Form::Text));
             assert_eq!(taken, Ok(vec![]), "there is room for all");
             self.submitted += 1;
         }
@@ -221,9 +221,9 @@ impl Client {
             }
             Down::Close(4005) => self.begin_anew(),
             Down::Close(_) => {
-                self.sending.link_ended(LinkEnd::Other);
+                let left = self.sending.link_ended(LinkEnd::Other);
                 self.leave(0);
-                vec![]
+                left
             }
         };
         self.keep(left)
@@ -237,10 +237,10 @@ impl Client {
     }
 
     /// The link ends: so many of its frames still arrive.
-    pub(crate) fn lose(&mut self, end: LinkEnd, keep: usize) {
-        self.sending.link_ended(end);
-        self.put_by();
+    pub(crate) fn lose(&mut self, end: LinkEnd, keep: usize) -> Result<(), Breach> {
+        let left = self.sending.link_ended(end);
         self.leave(keep);
+        self.keep(left)
     }
 
     /// The instance dies, and with it the link; another one goes on from the host's record. [KEEP-1]

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use everwire_core::engine::{Answer, Call, Claimed, Failure, Fence, Post, Refused};
-use everwire_core::session::up::{self, Ack, Hello, Judgement, Numbered, Producing, Settling};
+use everwire_core::session::up::{Ack, Hello, Judgement, Numbered, Producing, Settling};
 
 use super::server::{Body, Server, claim, room};
 use super::{Breach, LATER, NOW, Setting, place_of};
@@ -186,10 +186,7 @@ impl Link {
         if self.call.is_some() {
             return None;
         }
-        self.call = Some(match settling.call(LATER)? {
-            up::Call::Append { fence, n, batch } => Call::Append { fence, n, batch: batch.into() },
-            up::Call::Refuse { fence, n, code } => Call::Refuse { fence, n, code },
-        });
+        self.call = Some(settling.call(LATER)?);
         Some(())
     }
 

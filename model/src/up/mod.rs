@@ -258,11 +258,13 @@ impl Upwards {
             }
             Action::Break(at, keep) => {
                 spend(&mut next.left.breaks)?;
-                next.client(at).lose(LinkEnd::Broke, keep);
+                let lost = next.client(at).lose(LinkEnd::Broke, keep);
+                next.keep(lost);
             }
             Action::TooLong(at) => {
                 spend(&mut next.left.too_long)?;
-                next.client(at).lose(LinkEnd::TooLong, 0);
+                let lost = next.client(at).lose(LinkEnd::TooLong, 0);
+                next.keep(lost);
             }
             Action::Crash(at, keep) => {
                 spend(&mut next.left.crashes)?;
