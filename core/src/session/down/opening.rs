@@ -132,7 +132,7 @@ impl Opening {
             }
         }
         opened.lost =
-            Some(lost).filter(|lost| !lost.is_empty()).map(|subjects| Loss { subjects, first: head + 1 });
+            Some(lost).filter(|lost| !lost.is_empty()).map(|subjects| Loss { subjects, first: head.saturating_add(1) });
         Ok(opened)
     }
 }
