@@ -446,10 +446,13 @@ impl World {
                 self.counts.told(notice_name(&notice));
                 Ok(())
             }
+            Action::Advanced { .. } => {
+                self.hosts[at].wronged = 0;
+                Ok(())
+            }
             Action::Keep(_)
             | Action::Alone { .. }
             | Action::Produce { .. }
-            | Action::Advanced { .. }
             | Action::StateChanged(_)
             | Action::Reconnecting { .. } => Ok(()),
         }
