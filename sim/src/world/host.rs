@@ -69,8 +69,9 @@ pub(super) struct Host {
 }
 
 /// So many living links may be given up in a row: the rate that is assumed halves each time, and the patience doubles,
-/// so that the slowest link of these worlds is believed at the sixth at the latest.
-pub(super) const WRONGED_MAX: u8 = 6;
+/// so that the slowest link of these worlds is believed at the seventh verdict of a direction at the latest; and verdicts
+/// that blame the one do not count for the other.
+pub(super) const WRONGED_MAX: u8 = 14;
 
 /// What the host holds of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
