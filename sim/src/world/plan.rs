@@ -282,17 +282,18 @@ impl Plan {
             };
             self.add(random, at, What::Act(client, act));
         }
-        if long && random.chance(64) {
-            // A full window on a slow link: no deadline that does not reckon with it is long enough.
+        if long && self.expires.is_none() && random.chance(64) {
+            // On a slow link one message that takes longer than any deadline that does not reckon with it. Where
+            // credentials live shorter than it takes, it never arrives.
             let at = BEGIN + random.within(active);
             let client = random.below(self.clients.into()) as u8;
             let style = Style { ttl: None, key: None, priority: 0, request: false };
             let to = Place::User(random.below(self.clients.into()) as u8);
-            self.add(random, at, What::Fault(client, Fault::Slow(8_000, Duration::from_secs(36_000))));
+            self.add(random, at, What::Fault(client, Fault::Slow(8_000, Duration::from_secs(1_200))));
             self.add(
                 random,
                 at,
-                What::Act(client, Act::Send { to, count: 6, octets: 250_000, binary: true, style }),
+                What::Act(client, Act::Send { to, count: 1, octets: 900_000, binary: true, style }),
             );
         }
         if long && self.handlers.asking > 100 {
