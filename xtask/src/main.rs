@@ -6,6 +6,7 @@ mod account;
 mod clauses;
 mod count;
 mod demo;
+mod model;
 mod npm;
 mod package;
 mod proc;
@@ -34,6 +35,8 @@ Usage: cargo xtask COMMAND
   clauses [--all]            each clause of docs/PROTOCOL.md, its tests, and whether they pass; fails while one has none
   simulate [--seeds N] [--from S] [--mutants [NAME…]] [--trace]
                              many clients, nodes and bad luck in virtual time: does every promise hold?
+  model [--large] [--only SETTING] [--bug NAME] [--threads N]
+                             every order of events within bounds: does every property of the session hold?
   storm [--clients N] [--down SECONDS] [--json FILE]
                              everybody loses one server at once: dials, peaks and times, beside the peers' rules
   help                       this text
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "build" => build(rest).map(|()| true),
         "clauses" => clauses::run(rest),
+        "model" => model::run(rest),
         "simulate" => simulate::run(rest),
         "size" => size::run(rest).map(|()| true),
         "storm" => storm::run(rest).map(|()| true),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::count::{Format, Tally, count};
+use crate::model;
 use crate::npm;
 use crate::package::{self, Built, Variant};
 use crate::proc;
@@ -42,6 +43,7 @@ const RUNNERS: &[Runner] = &[
         long: false,
         run: sim,
     },
+    Runner { name: "model", about: "every order of events, within bounds", long: false, run: model },
     Runner { name: "doc", about: "the examples in the documentation", long: false, run: doc },
     Runner { name: "xtask", about: "this command itself", long: false, run: xtask },
     Runner { name: "wasm", about: "the shell, in headless Chromium", long: false, run: wasm },
@@ -242,6 +244,11 @@ fn sim(session: &mut Session) -> Result<()> {
     );
     session.tests(Format::Check, &mut simulate::fresh());
     session.tests(Format::Check, &mut simulate::mutants());
+    Ok(())
+}
+
+fn model(session: &mut Session) -> Result<()> {
+    session.tests(Format::Cargo, &mut model::tests());
     Ok(())
 }
 
