@@ -364,9 +364,9 @@ impl World {
                 self.hosts[at].callbacks.push_back(started.delivery);
                 Ok(())
             }
-            Action::Joined(place) => {
-                let place = self.names.place(&place.subject);
-                self.facts.joined(client, place);
+            Action::Joined(joined) => {
+                let place = self.names.place(&joined.subject);
+                self.facts.joined_from(client, place, joined.from);
                 self.counts.told("joined");
                 Ok(())
             }
