@@ -160,11 +160,12 @@ export function frame(header, messages) {
 }
 
 const isInteger = (value, low, high = HIGHEST) => Number.isInteger(value) && value >= low && value <= high;
-const isProducer = (value) => typeof value === 'string' && /^[\da-f]{32}$/.test(value);
-export const isToken = (value) => typeof value === 'string' && /^[!-~]{1,16384}$/.test(value);
+const isText = (value, form) => typeof value === 'string' && form.test(value);
+const isProducer = (value) => isText(value, /^[\da-f]{32}$/);
+export const isToken = (value) => isText(value, /^[!-~]{1,16384}$/);
 const isRoom = ({ room, from, grant }, fresh) =>
   typeof room === 'string' && room.isWellFormed() && spell(room).length <= 384 &&
-  (from === null || (!fresh && isInteger(from, 0))) && (grant === undefined || /^[\w.~-]{1,128}$/.test(grant));
+  (from === null || (!fresh && isInteger(from, 0))) && (grant === undefined || isText(grant, /^[\w.~-]{1,128}$/));
 
 /** The object of a `hello` or `auth`: no name twice, [FRM-12]. */
 export function object(body) {
@@ -183,12 +184,12 @@ export function readHello(body) {
   must(token === null || isToken(token), 'LIM-15');
   must(isProducer(producer) && isInteger(link, 1) && isInteger(written, 0, HIGHEST - 1) && isInteger(oldest, 1, written + 1), 'ERR-11');
   must(written ? isProducer(successor) && successor !== producer && isInteger(born, 1, link - 1) : successor === null && born === null, 'ERR-11');
-  must(fresh ? position === null && written === 0 : /^[\w.~-]{1,64}$/.test(logEpoch) && isInteger(position, 0), 'HELLO-7');
+  must(fresh ? position === null && written === 0 : isText(logEpoch, /^[\w.~-]{1,64}$/) && isInteger(position, 0), 'HELLO-7');
   must(Array.isArray(rooms) && rooms.length <= 257 && rooms.every((one) => one && isRoom(one, fresh)), 'ERR-11');
   must(new Set(rooms.map(({ room }) => room)).size === rooms.length, 'ERR-11');
   must(Array.isArray(pending) && pending.length <= 256 && pending.every((n, i) => isInteger(n, (pending[i - 1] ?? 0) + 1, written)), 'ERR-11');
   must(Array.isArray(held) && held.length === 2 && isInteger(held[0], 0, 8_192) && isInteger(held[1], 0, 1_310_719), 'ERR-11');
   must(typeof visible === 'boolean', 'ERR-11');
-  must(Array.isArray(features) && features.length <= 32 && features.every((one) => typeof one === 'string' && /^[\da-z-]{1,32}$/.test(one)), 'LIM-18');
+  must(Array.isArray(features) && features.length <= 32 && features.every((one) => isText(one, /^[\da-z-]{1,32}$/)), 'LIM-18');
   return hello;
 }

@@ -363,10 +363,10 @@ class Link {
   }
 
   /** A code to refuse with, or the message to store or to cast. */
-  async judge({ value, members, flaw, length, octets, text }, tries) {
+  async judge({ value, members, flaw, repeats, length, octets, text }, tries) {
     if (value === null && !octets) return { code: 'withdrawn' };
     if (length > this.options.message) return { code: 'too-large' };
-    if (flaw || !isEnvelope(value) || (octets && members.has('content'))) return { code: 'malformed' };
+    if (flaw || repeats || !isEnvelope(value) || (octets && members.has('content'))) return { code: 'malformed' };
     const given = octets ? { ...value, content: octets } : value;
     let said;
     for (let left = tries; left > 0; left -= 1) {
