@@ -367,6 +367,8 @@ class Link {
     if (value === null && !octets) return { code: 'withdrawn' };
     if (length > this.options.message) return { code: 'too-large' };
     if (flaw || repeats || !isEnvelope(value) || (octets && members.has('content'))) return { code: 'malformed' };
+    const request = tries > 1 && value.meta?.request === true;
+    if (!request && value.receiver != null && !isSubject(value.receiver)) return { code: 'malformed' };
     const given = octets ? { ...value, content: octets } : value;
     let said;
     for (let left = tries; left > 0; left -= 1) {
@@ -375,7 +377,7 @@ class Link {
     }
     must(!said?.error, 'a hook has failed', 4004);
     if (said?.refuse) return { code: said.refuse };
-    if (tries > 1 && value.meta?.request === true) return { message: { request: given } };
+    if (request) return { message: { request: given } };
     const subject = said?.receiver ?? value.receiver;
     if (subject == null) return { code: 'no-receiver' };
     if (subject.startsWith('_')) return { code: 'forbidden' };
@@ -660,9 +662,8 @@ function readElements(body, binary) {
 }
 
 function isEnvelope(value) {
-  if (value === null || typeof value !== 'object' || typeof value.type !== 'string') return false;
-  const { receiver } = value;
-  return receiver == null || (typeof receiver === 'string' && isSubject(receiver));
+  const text = value !== null && typeof value === 'object' && typeof value.type === 'string';
+  return text && (value.receiver == null || typeof value.receiver === 'string');
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {

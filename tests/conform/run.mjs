@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { NOT_OBSERVABLE } from './clauses.mjs';
-import { Test, cut } from './kit.mjs';
+import { ALWAYS, Test, cut } from './kit.mjs';
 
 const LIMIT_MS = 12_000; // of a test that says nothing else
 const AT_ONCE = 16;
@@ -31,8 +31,17 @@ await pool(of('any'), AT_ONCE);
 await pool(of('alone'), 1);
 await Promise.all(slow);
 await pool(of('last'), 1);
-
+always();
 report();
+
+/** One more test, of all the others: what they saw beside what they were about. */
+function always() {
+  const frames = results.reduce((sum, one) => sum + one.frames, 0);
+  const broken = results.flatMap(({ violations }) => violations);
+  const error = broken[0]?.message ?? (frames > 0 ? null : 'no frame came');
+  const failing = error && !broken.length ? ALWAYS : broken.map(({ clause }) => clause);
+  results.push({ name: `every one of ${frames} frames is what it may be`, cites: ALWAYS, error, failing, ms: 0 });
+}
 
 async function pool(list, width) {
   const left = [...list];
@@ -53,8 +62,8 @@ async function attempt({ name, cites, run, limit = LIMIT_MS }) {
   const [broken] = test.violations;
   if (broken) error = error ? `${broken.message}; then ${error}` : broken.message;
   test.end();
-  const failing = error === null ? [] : broken ? [...new Set([...cites, ...test.violations.map(({ clause }) => clause)])] : cites;
-  results.push({ name, cites, error, failing, ms: Date.now() - started });
+  const failing = error === null ? [] : [...cites, ...test.violations.map(({ clause }) => clause)];
+  results.push({ name, cites, error, failing, ms: Date.now() - started, frames: test.frames, violations: test.violations });
   if (error !== null) console.log(`✗ ${name} [${cites.join(', ')}]\n    ${cut(error, 900)}`);
 }
 

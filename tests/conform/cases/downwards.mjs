@@ -27,7 +27,7 @@ export default function (test) {
     }
   });
 
-  test('what was stored while a client was away comes, and nothing that it has', ['POS-8', 'POS-11', 'WELC-9', 'ENG-24', 'KEEP-5', 'NODE-4'], async (t) => {
+  test('what was stored while a client was away comes, and nothing that it has', ['POS-8', 'POS-11', 'WELC-9', 'ENG-24', 'KEEP-5'], async (t) => {
     const room = t.room();
     const wire = t.wire();
     const first = await wire.open({ rooms: [{ room, from: null }] });
@@ -121,7 +121,7 @@ export default function (test) {
     }
   });
 
-  test('upto does not pass what was not written', ['POS-11', 'POS-10', 'POS-18', 'NODE-4'], async (t) => {
+  test('upto does not pass what was not written', ['POS-11', 'POS-10', 'POS-18'], async (t) => {
     const wire = t.wire();
     const room = t.room();
     const link = await wire.open({ held: [8_192, 0] });
@@ -146,7 +146,7 @@ export default function (test) {
     }));
   });
 
-  test('a hidden page is served like any other', ['VIS-2', 'POS-19'], async (t) => {
+  test('a hidden page is served like any other', ['VIS-2', 'POS-19', 'TIME-22'], async (t) => {
     const link = await t.wire().open({ visible: false });
     link.write('vis 0');
     const before = Date.now();

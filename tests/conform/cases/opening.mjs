@@ -5,7 +5,7 @@ export default function (test) {
   // A hello of a used producer has seen a log, [HELLO-7].
   const used = { logEpoch: 'another', position: 0 };
 
-  test('the subprotocol is selected', ['TRN-1'], async (t) => {
+  test('the subprotocol is selected', ['TRN-4'], async (t) => {
     const link = await t.wire().open();
     t.equal(link.socket.protocol, 'everwire.v1', 'the subprotocol');
   });
@@ -190,7 +190,7 @@ export default function (test) {
 
   // ——— claims ———
 
-  test('a used producer that nobody knows is not made: the successor', ['HELLO-16', 'ENG-7', 'WELC-5', 'HELLO-11'], async (t) => {
+  test('a used producer that nobody knows is not made: the successor', ['HELLO-16', 'ENG-7', 'WELC-5'], async (t) => {
     const wire = t.wire();
     const { welcome } = await wire.open({ ...used, written: 5, successor: wire.successor, born: 1, link: 7 });
     t.equal([welcome.producer, welcome.mark, welcome.born, welcome.refused], ['successor', 0, 7, []], 'welcome');
@@ -200,7 +200,7 @@ export default function (test) {
     t.equal([made.welcome.producer, made.welcome.born], ['kept', 1], 'the producer that was not made');
   });
 
-  test('the same link number, and a lower one, is fenced', ['ENG-10', 'HELLO-17', 'CODE-4005', 'HELLO-3'], async (t) => {
+  test('the same link number, and a lower one, is fenced', ['ENG-10', 'HELLO-17', 'CODE-4005'], async (t) => {
     const wire = t.wire();
     const link = await wire.open({ link: 5 });
     t.equal((await wire.refused({ link: 5 })).code, 4005, 'the code for the same');
