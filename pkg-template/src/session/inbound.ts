@@ -87,7 +87,8 @@ const READERS: Record<number, (inbound: Inbound, bag: Bag, follows: (url: string
     texts.push(text(logEpoch), ...subjects.map(text));
   },
   [GOAWAY]: (inbound, { reason, url }, follows) => {
-    text(reason);
+    // Only for people.
+    if (typeof reason !== 'string') throw reason;
     const goes = typeof url === 'string' && follows(url);
     if (goes) inbound.url = url;
     inbound.found.push(+goes);
@@ -106,9 +107,10 @@ function welcome({ found, texts }: Inbound, bag: Bag): void {
   found.push(optional(bag.expires), count(bag.time), lost === null ? NONE : count(object(lost).first));
   texts.push(text(identity), text(logEpoch));
   found.push(list(refused).length);
-  for (const [n, code] of refused.map(list)) {
-    found.push(count(n));
-    texts.push(text(code));
+  for (const pair of refused.map(list)) {
+    if (pair.length !== 2) throw pair;
+    found.push(count(pair[0]));
+    texts.push(text(pair[1]));
   }
   found.push(list(rooms).length);
   for (const { room, from, grant } of rooms.map(object)) {
@@ -171,8 +173,9 @@ function list(value: any): any[] {
   return value;
 }
 
+/** Half a surrogate pair is no text: it could not be written back. */
 function text(value: any): string {
-  if (typeof value !== 'string') throw value;
+  if (typeof value !== 'string' || /\p{Surrogate}/u.test(value)) throw value;
   return value;
 }
 
