@@ -116,7 +116,7 @@ async function main() {
   for (const name of ['LICENSE-MIT', 'LICENSE-APACHE', 'CHANGELOG.md']) {
     if (existsSync(join(here, '..', name))) await copyFile(join(here, '..', name), join(out, name));
   }
-  if (values.parts) await writeParts(resolve(values.parts), sources, session.sources);
+  if (values.parts) await writeParts(resolve(values.parts), sources);
   for (const name of [...entries.map((entry) => `${entry}.js`), 'everwire.wasm']) {
     const bytes = await readFile(join(out, name));
     console.log(`${name}: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzip`);
@@ -130,11 +130,10 @@ async function forgetBase64(file) {
   await writeFile(file, JSON.stringify(map));
 }
 
-async function writeParts(dir, sources, session) {
+async function writeParts(dir, sources) {
   const empty = { [GLUE]: 'export default () => {}', [WASM]: '' };
   await bundle('slim', empty, { outfile: join(dir, 'facade.js'), sourcemap: false });
   await bundle('exactly-once', empty, { outfile: join(dir, 'session-facade.js'), sourcemap: false });
-  await bundle('exactly-once', { ...session, [WASM]: '' }, { outfile: join(dir, 'session.js'), sourcemap: false });
   const { code } = await esbuild.transform(sources[GLUE], { minify: true, format: 'esm', target });
   await writeFile(join(dir, 'glue.js'), code);
 }

@@ -26,7 +26,7 @@ export function check(options: Options = {}): Settings {
     closeTimeout, maxMessageBytes, reconnect, outbox, signal, WebSocket = globalThis.WebSocket, ...unknown
   } = bag('options', options);
   none('', unknown);
-  if (delivery === 'exactly-once') fail('delivery', "'best-effort': 'exactly-once' is not in this version", delivery);
+  if (delivery === 'exactly-once') fail('delivery', "'best-effort'; 'exactly-once' is in everwire/exactly-once", delivery);
   oneOf('delivery', delivery, ['best-effort']);
   typed('sender', sender, 'string');
   typed('token', token, 'string', 'function');

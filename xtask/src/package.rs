@@ -51,8 +51,8 @@ pub(crate) struct Built {
     pub(crate) parts: PathBuf,
     /// The optimised wasm with its function names.
     pub(crate) named: PathBuf,
-    /// That of `exactly-once`.
-    pub(crate) session_named: PathBuf,
+    /// The WebAssembly of `exactly-once`, which is published inside its entry.
+    pub(crate) session_wasm: PathBuf,
 }
 
 /// One of the two WebAssemblies of a package: a page loads the one whose delivery it has asked for.
@@ -93,7 +93,7 @@ pub(crate) fn build(variant: Variant) -> Result<Built> {
     let work = variant.work_dir()?;
     let session_work = work.join("session");
     let (glue, named) = machine(variant.flags(Machine::BestEffort), &work)?;
-    let (session_glue, session_named) = machine(variant.flags(Machine::ExactlyOnce), &session_work)?;
+    let (session_glue, _) = machine(variant.flags(Machine::ExactlyOnce), &session_work)?;
 
     let dir = variant.package_dir()?;
     let parts = work.join("parts");
@@ -107,7 +107,8 @@ pub(crate) fn build(variant: Variant) -> Result<Built> {
         proc::quiet(&mut command)?;
         check(variant, &dir)
     })?;
-    Ok(Built { dir, parts, named, session_named })
+    let session_wasm = session_glue.join("everwire_bg.wasm");
+    Ok(Built { dir, parts, named, session_wasm })
 }
 
 /// Compiles, binds and optimises one WebAssembly: the directory of its glue, and the same with function names.
