@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::Result;
+use crate::conform;
 use crate::count::{Format, Tally, count};
 use crate::npm;
 use crate::package::{self, Built, Variant};
@@ -41,6 +42,12 @@ const RUNNERS: &[Runner] = &[
         about: "many machines in virtual time: storms, bad luck, known bugs",
         long: false,
         run: sim,
+    },
+    Runner {
+        name: "conform",
+        about: "the protocol over the wire, put to examples/node-session-server",
+        long: false,
+        run: conformance,
     },
     Runner { name: "doc", about: "the examples in the documentation", long: false, run: doc },
     Runner { name: "xtask", about: "this command itself", long: false, run: xtask },
@@ -242,6 +249,13 @@ fn sim(session: &mut Session) -> Result<()> {
     );
     session.tests(Format::Check, &mut simulate::fresh());
     session.tests(Format::Check, &mut simulate::mutants());
+    Ok(())
+}
+
+fn conformance(session: &mut Session) -> Result<()> {
+    setup::npm()?;
+    let server = conform::Server::start("examples/node-session-server/conform.mjs")?;
+    session.tests(Format::Conform, &mut conform::suite(&server.url));
     Ok(())
 }
 
