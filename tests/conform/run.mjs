@@ -1,17 +1,16 @@
-// Runs the suite against a server: `node run.mjs URL [--filter WORD] [--quick] [--json FILE]`.
+// Runs the suite against a server: `node run.mjs URL [--filter WORD] [--quick] [--limit SECONDS] [--json FILE]`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { NOT_OBSERVABLE } from './clauses.mjs';
 import { ALWAYS, Test, cut } from './kit.mjs';
 
-const LIMIT_MS = 12_000; // of a test that says nothing else
 const AT_ONCE = 16;
 const here = (path) => new URL(path, import.meta.url);
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { filter: { type: 'string' }, quick: { type: 'boolean' }, json: { type: 'string' } } });
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { filter: { type: 'string' }, quick: { type: 'boolean' }, limit: { type: 'string', default: '12' }, json: { type: 'string' } } });
 const [url] = positionals;
 if (!url || positionals.length > 1) {
-  console.error('usage: node run.mjs ws://HOST:PORT/PATH [--filter CLAUSE or WORD] [--quick] [--json FILE]');
+  console.error('usage: node run.mjs ws://HOST:PORT/PATH [--filter CLAUSE or WORD] [--quick] [--limit SECONDS] [--json FILE]');
   process.exit(2);
 }
 
@@ -51,7 +50,7 @@ async function pool(list, width) {
   }));
 }
 
-async function attempt({ name, cites, run, limit = LIMIT_MS }) {
+async function attempt({ name, cites, run, limit = 1_000 * values.limit }) {
   const started = Date.now();
   const test = new Test(url, started + limit);
   let error = null;
