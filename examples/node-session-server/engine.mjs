@@ -70,6 +70,20 @@ export class Engine {
     record.refused.set((record.mark += 1), code);
   }
 
+  /** Puts an answer into the inbox, which keeps the newest 512, 8 MiB of them, for an hour ([REQ-5]). */
+  keep(record, n, text) {
+    const answer = { n, text, size: Buffer.byteLength(text), at: Date.now() };
+    const kept = [answer];
+    let octets = answer.size;
+    for (const one of record.inbox.toReversed()) {
+      octets += one.size;
+      if (kept.length === 512 || octets > 8_388_608 || answer.at - one.at > 3_600_000) break;
+      kept.unshift(one);
+    }
+    record.inbox = kept;
+    return answer;
+  }
+
   /** Forgets what is stored of a subject so far. */
   trim(subject) {
     for (const message of this.#log.values()) if (message.subject === subject) this.#discard(message);

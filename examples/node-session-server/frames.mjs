@@ -3,6 +3,8 @@ import { isUtf8 } from 'node:buffer';
 
 export const HIGHEST = Number.MAX_SAFE_INTEGER;
 export const BATCH = 65_536; // [LIM-4]
+export const HELLO = 262_144; // [LIM-6]
+export const SMALL = 16_384; // [LIVE-13]
 
 /** Ends a link: the close code, and the clause for its reason. */
 export class Fault extends Error {
@@ -74,7 +76,7 @@ export function isSubject(text) {
   return text.length > 0 && Buffer.byteLength(text) <= 128 && text.isWellFormed() && !/[\0-\x1f\x7f-\x9f]/.test(text);
 }
 
-export function json(octets) {
+function json(octets) {
   must(isUtf8(octets), 'ERR-6');
   const text = octets.toString();
   try {
@@ -84,13 +86,26 @@ export function json(octets) {
   }
 }
 
+/** The elements of a body, surveyed, with what they are and how long; a binary frame has one, with its content. */
+export function elements(body, binary) {
+  if (!binary) {
+    const { text, value } = json(body);
+    must(Array.isArray(value), 'ERR-6');
+    return survey(text).map((element, i) => ({ ...element, value: value[i], length: Buffer.byteLength(element.text) }));
+  }
+  const lf = body.indexOf(10);
+  must(lf >= 0, 'ERR-6');
+  const { text, value } = json(body.subarray(0, lf));
+  return [{ ...survey(`[${text}]`)[0], value, length: body.length, octets: body.subarray(lf + 1) }];
+}
+
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},:]|[^\s"[\]{},:]+/g;
 
 /**
  * Surveys the elements of an array that JSON.parse has accepted: where each begins and ends, where the members of an
  * object among them have their values, whether a name is repeated, and what some parsers would trip over ([REF-6]).
  */
-export function survey(array) {
+function survey(array) {
   const elements = [];
   const open = [];
   let element;
@@ -167,18 +182,20 @@ const isRoom = ({ room, from, grant }, fresh) =>
   typeof room === 'string' && room.isWellFormed() && spell(room).length <= 384 &&
   (from === null || (!fresh && isInteger(from, 0))) && (grant === undefined || isText(grant, /^[\w.~-]{1,128}$/));
 
-/** The object of a `hello` or `auth`: no name twice, [FRM-12]. */
-export function object(body) {
+/** The object of an `auth` or `hello`: `early` is looked at before anything else, then no name may stand in it twice. */
+export function object(body, early = () => {}) {
   const { text, value } = json(body);
   must(value !== null && typeof value === 'object' && !Array.isArray(value), 'ERR-6');
-  return { value, whole: () => must(!survey(`[${text}]`)[0].repeats, 'FRM-12') };
+  early(value);
+  must(!survey(`[${text}]`)[0].repeats, 'FRM-12');
+  return value;
 }
 
 export function readHello(body) {
-  const { value: hello, whole } = object(body);
-  must(typeof hello.version === 'number', 'ERR-6');
-  must(hello.version === 1, 'ERR-10', 4500);
-  whole();
+  const hello = object(body, ({ version }) => {
+    must(typeof version === 'number', 'ERR-6');
+    must(version === 1, 'ERR-10', 4500);
+  });
   const { token, producer, successor, link, oldest, written, born, logEpoch, position, rooms, pending, held, visible, features } = hello;
   const fresh = logEpoch === null;
   must(token === null || isToken(token), 'LIM-15');

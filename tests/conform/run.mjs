@@ -1,20 +1,20 @@
-// Runs the suite against a server: `node run.mjs URL [--filter WORD] [--json FILE]`.
+// Runs the suite against a server: `node run.mjs URL [--filter WORD] [--quick] [--limit SECONDS] [--json FILE]`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { NOT_OBSERVABLE } from './clauses.mjs';
 import { ALWAYS, Test, cut } from './kit.mjs';
 
-const LIMIT_MS = 12_000; // of a test that says nothing else
 const AT_ONCE = 16;
 const here = (path) => new URL(path, import.meta.url);
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { filter: { type: 'string' }, json: { type: 'string' } } });
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { filter: { type: 'string' }, quick: { type: 'boolean' }, limit: { type: 'string', default: '12' }, json: { type: 'string' } } });
 const [url] = positionals;
 if (!url || positionals.length > 1) {
-  console.error('usage: node run.mjs ws://HOST:PORT/PATH [--filter CLAUSE or WORD] [--json FILE]');
+  console.error('usage: node run.mjs ws://HOST:PORT/PATH [--filter CLAUSE or WORD] [--quick] [--limit SECONDS] [--json FILE]');
   process.exit(2);
 }
 
+const partial = values.filter !== undefined || values.quick;
 const clauses = [...readFileSync(here('../../docs/PROTOCOL.md'), 'utf8').matchAll(/\*\*\[([A-Z]+-\d+)\]\*\*/g)].map(([, id]) => id);
 const cases = [];
 for (const file of readdirSync(here('cases/')).sort()) {
@@ -26,7 +26,7 @@ const chosen = cases.filter(({ name, cites }) => !values.filter || cites.include
 // First those that need the clock, beside everything else; then those that want the server for themselves; last, its end.
 const results = [];
 const of = (phase) => chosen.filter((one) => (one.phase ?? 'any') === phase);
-const slow = of('slow').map(attempt);
+const slow = values.quick ? [] : of('slow').map(attempt);
 await pool(of('any'), AT_ONCE);
 await pool(of('alone'), 1);
 await Promise.all(slow);
@@ -50,7 +50,7 @@ async function pool(list, width) {
   }));
 }
 
-async function attempt({ name, cites, run, limit = LIMIT_MS }) {
+async function attempt({ name, cites, run, limit = 1_000 * values.limit }) {
   const started = Date.now();
   const test = new Test(url, started + limit);
   let error = null;
@@ -90,11 +90,11 @@ function report() {
   const count = (state) => [...standing.values()].filter((one) => one.state === state).length;
   console.log();
   for (const [id, { state, tests, reason }] of standing) {
-    if (values.filter && state === 'no test') continue;
+    if (partial && state === 'no test') continue;
     console.log(`  ${id.padEnd(10)} ${state.padEnd(15)} ${reason ?? cut(tests.join('; '), 110)}`);
   }
-  // Without a filter a clause that is neither tested nor explained is a hole in this suite.
-  const holes = values.filter ? [] : [...standing].filter(([, { state }]) => state === 'no test').map(([id]) => `${id} has neither a test nor a reason`);
+  // In a whole run a clause that is neither tested nor explained is a hole in this suite.
+  const holes = partial ? [] : [...standing].filter(([, { state }]) => state === 'no test').map(([id]) => `${id} has neither a test nor a reason`);
   for (const trouble of [...strangers, ...holes]) console.log(`  ${trouble}`);
   if (values.json) {
     const table = [...standing].map(([id, one]) => ({ id, ...one }));

@@ -13,6 +13,8 @@ pub(crate) enum Format {
     Cargo,
     /// node:test: `pass N` and `fail N` in its closing summary.
     Node,
+    /// `tests/conform`: `N passed, N failed` as its last line.
+    Conform,
 }
 
 /// How many tests passed and failed.
@@ -53,6 +55,7 @@ pub(crate) fn count(format: Format, ran: &Ran) -> Tally {
         Format::Check => return Tally::check(ran.ok),
         Format::Cargo => cargo(&ran.text),
         Format::Node => node(&ran.text),
+        Format::Conform => conform(&ran.text),
     };
     if tally.failed == 0 && (!ran.ok || tally.passed == 0) {
         tally.failed = 1;
@@ -97,6 +100,12 @@ fn node(text: &str) -> Tally {
         failed: number("fail") + number("cancelled"),
         skipped: number("skipped") + number("todo"),
     }
+}
+
+fn conform(text: &str) -> Tally {
+    let last = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    let number = |word| number_before(last, word).unwrap_or(0);
+    Tally { passed: number(" passed"), failed: number(" failed"), skipped: 0 }
 }
 
 /// The number directly before `word`: `5` in `ok. 5 passed; 0 failed`.
@@ -190,6 +199,20 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
     #[test]
     fn a_node_runner_that_died_is_a_failure() {
         assert_eq!(count(Format::Node, &ran("ℹ pass 3\nℹ fail 0\n", false)), tally(3, 1, 0));
+    }
+
+    #[test]
+    fn the_last_line_of_the_conformance_suite_counts() {
+        let text = "  failed: 3 passed, 9 failed by name\n\n824 passed, 2 failed\n";
+        assert_eq!(count(Format::Conform, &ran(text, false)), tally(824, 2, 0));
+        assert_eq!(count(Format::Conform, &ran("824 passed, 0 failed\n", true)), tally(824, 0, 0));
+    }
+
+    #[test]
+    fn a_conformance_suite_that_died_is_a_failure() {
+        assert_eq!(count(Format::Conform, &ran("824 passed, 0 failed\n", false)), tally(824, 1, 0));
+        assert_eq!(count(Format::Conform, &ran("TypeError: x\n", false)), tally(0, 1, 0));
+        assert_eq!(count(Format::Conform, &ran("0 passed, 0 failed\n", true)), tally(0, 1, 0));
     }
 
     #[test]

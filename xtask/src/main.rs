@@ -4,6 +4,7 @@
 
 mod account;
 mod clauses;
+mod conform;
 mod count;
 mod demo;
 mod model;
@@ -33,6 +34,8 @@ Usage: cargo xtask COMMAND
   build                      wasm and npm package into pkg/, ready for `npm pack`
   size [--json FILE]         raw, gzip and brotli bytes of what is published, and where the wasm bytes go
   clauses [--all]            each clause of docs/PROTOCOL.md, its tests, and whether they pass; fails while one has none
+  conform URL [--filter WORD] [--quick] [--json FILE]
+                             each clause of docs/PROTOCOL.md that a wire can show, put to any server: tests/conform/README.md
   simulate [--seeds N] [--from S] [--mutants [NAME…]] [--trace]
                              many clients, nodes and bad luck in virtual time: does every promise hold?
   model [--large] [--only SETTING] [--bug NAME] [--threads N]
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         "build" => build(rest).map(|()| true),
         "clauses" => clauses::run(rest),
         "model" => model::run(rest),
+        "conform" => conform::run(rest),
         "simulate" => simulate::run(rest),
         "size" => size::run(rest).map(|()| true),
         "storm" => storm::run(rest).map(|()| true),

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::Result;
+use crate::conform;
 use crate::count::{Format, Tally, count};
 use crate::model;
 use crate::npm;
@@ -44,6 +45,12 @@ const RUNNERS: &[Runner] = &[
         run: sim,
     },
     Runner { name: "model", about: "every order of events, within bounds", long: false, run: model },
+    Runner {
+        name: "conform",
+        about: "the protocol over the wire, put to examples/node-session-server",
+        long: false,
+        run: conformance,
+    },
     Runner { name: "doc", about: "the examples in the documentation", long: false, run: doc },
     Runner { name: "xtask", about: "this command itself", long: false, run: xtask },
     Runner { name: "wasm", about: "the shell, in headless Chromium", long: false, run: wasm },
@@ -249,6 +256,13 @@ fn sim(session: &mut Session) -> Result<()> {
 
 fn model(session: &mut Session) -> Result<()> {
     session.tests(Format::Cargo, &mut model::tests());
+    Ok(())
+}
+
+fn conformance(session: &mut Session) -> Result<()> {
+    setup::npm()?;
+    let server = conform::Server::start("examples/node-session-server/conform.mjs")?;
+    session.tests(Format::Conform, &mut conform::suite(&server.url));
     Ok(())
 }
 

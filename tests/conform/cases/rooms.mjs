@@ -153,7 +153,7 @@ export default function (test) {
     const { writer } = await filled(t, ['secret', 'secret'], room);
     const stranger = t.wire();
     const first = await stranger.open();
-    const { grant } = await first.join(room).then(([, , g]) => ({ grant: g }));
+    const [, from, grant] = await first.join(room);
     const { position, logEpoch } = first.welcome;
     first.cut();
     const other = await t.wire().open();
@@ -166,7 +166,7 @@ export default function (test) {
       t.equal(link.of(room).length, 0, 'history');
       link.cut();
     }
-    const thief = await t.wire().open({ logEpoch, position, rooms: [{ room, from: position, grant }] });
+    const thief = await t.wire().open({ logEpoch, position: from, rooms: [{ room, from, grant }] });
     t.equal(thief.welcome.lost?.subjects, [room], 'with the grant of another identity');
     await writer.sync();
   });

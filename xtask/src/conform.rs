@@ -1,0 +1,66 @@
+//! `cargo xtask conform`: does a server speak the protocol? The suite is `tests/conform`, in Node, over the wire alone.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use crate::Result;
+use crate::npm;
+use crate::proc;
+use crate::setup;
+
+/// The suite takes less than a minute; a server that answers nothing makes every test of it wait.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// Runs the suite against the server at a URL. `Ok(false)`: a clause is broken.
+pub(crate) fn run(args: &[String]) -> Result<bool> {
+    if !args.iter().any(|arg| arg.starts_with("ws://") || arg.starts_with("wss://")) {
+        return Err("`conform` takes the URL of a server, such as ws://127.0.0.1:8090".into());
+    }
+    setup::npm()?;
+    let mut command = npm::node("tests/conform/run.mjs");
+    Ok(proc::tee(command.args(args), LIMIT).ok)
+}
+
+/// The suite, for a server at `url`.
+pub(crate) fn suite(url: &str) -> Command {
+    let mut command = npm::node("tests/conform/run.mjs");
+    command.arg(url);
+    command
+}
+
+/// A server under test. It ends with this value.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+    /// Held open: a server that writes to a closed pipe ends.
+    out: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Starts a script that prints its address in its first line.
+    pub(crate) fn start(script: &str) -> Result<Self> {
+        let told = |error| format!("{script}: {error}");
+        let mut command = npm::node(script);
+        command.args(["--port", "0"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(told)?;
+        let out = child.stdout.take().ok_or_else(|| format!("{script} has no standard output"))?;
+        let mut server = Server { child, url: String::new(), out: BufReader::new(out) };
+        let mut line = String::new();
+        server.out.read_line(&mut line).map_err(told)?;
+        line.trim().clone_into(&mut server.url);
+        if server.url.starts_with("ws://") {
+            Ok(server)
+        } else {
+            Err(format!("{script} printed {line:?} instead of its address"))
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The last test ends the server; then there is nothing left to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
