@@ -162,8 +162,8 @@ export class SessionWire extends Announcer {
 
   request(type: string, content: unknown, options?: RequestOptions | null): Promise<Message> {
     const { timeout, ...rest } = options ?? {};
-    const answerMs = within('timeout', timeout, REQUEST_MS, 1, REQUEST_MAX_MS);
     const reply = new Promise<Message>((resolve, reject) => {
+      const answerMs = within('timeout', timeout, REQUEST_MS, 1, REQUEST_MAX_MS);
       // It is the reply that the caller waits for; a request that leaves unstored rejects that.
       void this.#submit(type, content, { ...rest, meta: { ...rest.meta, request: true } }, { resolve, reject, answerMs });
     });
