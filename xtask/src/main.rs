@@ -33,7 +33,8 @@ Usage: cargo xtask COMMAND
   test [RUNNER…] [--long]    set everything up, run every test, or only the named runners
   build                      wasm and npm package into pkg/, ready for `npm pack`
   size [--json FILE]         raw, gzip and brotli bytes of what is published, and where the wasm bytes go
-  clauses [--all]            each clause of docs/PROTOCOL.md, its tests, and whether they pass; fails while one has none
+  clauses [--all] [--from FILE]
+                             each clause of docs/PROTOCOL.md, its tests, and whether they pass; fails while one has none
   conform URL [--filter WORD] [--quick] [--json FILE]
                              each clause of docs/PROTOCOL.md that a wire can show, put to any server: tests/conform/README.md
   simulate [--seeds N] [--from S] [--mutants [NAME…]] [--trace]
