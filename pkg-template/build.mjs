@@ -1,5 +1,6 @@
 // Makes the npm package: node pkg-template/build.mjs --glue DIR --out DIR [--internal] [--parts DIR]
 //   --glue      what `wasm-bindgen --target web` wrote: everwire.js and everwire_bg.wasm (after wasm-opt)
+//   --session-glue  the same of the WebAssembly of `exactly-once`
 //   --out       the package, ready for `npm pack`
 //   --internal  also testing-internal.js, for tests that provoke traps; never for publishing
 //   --parts     facade.js and glue.js apart, minified, to be weighed
@@ -81,29 +82,35 @@ export function bundle(entry, sources, options = {}) {
   });
 }
 
+/** A WebAssembly and what its entries are bundled with. */
+async function machine(dir) {
+  const wasm = await readFile(join(dir, 'everwire_bg.wasm'));
+  return { wasm, sources: { [GLUE]: await glueFactory(dir), [WASM]: wasm.toString('base64') } };
+}
+
 async function main() {
   const { values } = parseArgs({
-    options: { glue: { type: 'string' }, out: { type: 'string' }, parts: { type: 'string' }, internal: { type: 'boolean' } },
+    options: { glue: { type: 'string' }, 'session-glue': { type: 'string' }, out: { type: 'string' }, parts: { type: 'string' }, internal: { type: 'boolean' } },
   });
-  if (!values.glue || !values.out) {
-    console.error('usage: node pkg-template/build.mjs --glue DIR --out DIR [--internal] [--parts DIR]');
+  if (!values.glue || !values['session-glue'] || !values.out) {
+    console.error('usage: node pkg-template/build.mjs --glue DIR --session-glue DIR --out DIR [--internal] [--parts DIR]');
     process.exit(2);
   }
-  const wasm = await readFile(join(values.glue, 'everwire_bg.wasm'));
-  const sources = { [GLUE]: await glueFactory(values.glue), [WASM]: wasm.toString('base64') };
+  const { wasm, sources } = await machine(values.glue);
+  const session = await machine(values['session-glue']);
   const out = resolve(values.out);
   await mkdir(out, { recursive: true });
   // What an earlier --internal build may have left.
   for (const name of ['testing-internal.js', 'testing-internal.js.map']) await rm(join(out, name), { force: true });
 
-  const entries = ['index', 'slim', ...(values.internal ? ['testing-internal'] : [])];
+  const entries = ['index', 'slim', 'exactly-once', ...(values.internal ? ['testing-internal'] : [])];
   for (const entry of entries) {
     const outfile = join(out, `${entry}.js`);
-    await bundle(entry, sources, { outfile });
+    await bundle(entry, entry === 'exactly-once' ? session.sources : sources, { outfile });
     await forgetBase64(`${outfile}.map`);
   }
   await writeFile(join(out, 'everwire.wasm'), wasm);
-  for (const name of ['package.json', 'README.md', 'types/index.d.ts', 'types/slim.d.ts']) {
+  for (const name of ['package.json', 'README.md', 'types/index.d.ts', 'types/slim.d.ts', 'types/exactly-once.d.ts']) {
     await copyFile(join(here, name), join(out, name.replace('types/', '')));
   }
   for (const name of ['LICENSE-MIT', 'LICENSE-APACHE', 'CHANGELOG.md']) {
@@ -124,8 +131,9 @@ async function forgetBase64(file) {
 }
 
 async function writeParts(dir, sources) {
-  const empty = { ...sources, [GLUE]: 'export default () => {}' };
+  const empty = { [GLUE]: 'export default () => {}', [WASM]: '' };
   await bundle('slim', empty, { outfile: join(dir, 'facade.js'), sourcemap: false });
+  await bundle('exactly-once', empty, { outfile: join(dir, 'session-facade.js'), sourcemap: false });
   const { code } = await esbuild.transform(sources[GLUE], { minify: true, format: 'esm', target });
   await writeFile(join(dir, 'glue.js'), code);
 }

@@ -16,7 +16,7 @@
 //! Handlers run after everything is settled, so that they may send, close, subscribe and unsubscribe at any point.
 //!
 //! The features: `npm`, on by default only because `wasm-pack build` runs without flags, adds the exports and the
-//! allocator of the npm package. **Applications use `default-features = false`.**
+//! allocator of the npm package; `session` does for its second module, `exactly-once`. **Applications use `default-features = false`.**
 
 mod builder;
 mod clock;
@@ -26,11 +26,16 @@ mod error;
 mod event;
 mod handlers;
 mod host;
+#[cfg(any(feature = "npm", feature = "session"))]
+mod instance;
 mod link;
 #[cfg(feature = "npm")]
 #[doc(hidden)]
 pub mod npm;
 mod page;
+#[cfg(feature = "session")]
+#[doc(hidden)]
+pub mod session;
 mod time;
 #[cfg(not(feature = "trap-hooks"))]
 mod trap;

@@ -1,7 +1,7 @@
 //! The exports of the npm package. `docs/DESIGN.md` §3 is the contract; none of them throws, so anything thrown
 //! through one means that the instance is dead.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
 use everwire_core::{
@@ -13,28 +13,11 @@ use wasm_bindgen::prelude::*;
 use web_sys::WebSocket;
 
 use crate::driver::{self, Driver};
+use crate::instance::{Instance, InstanceHost, Numbers};
 use crate::link;
-
-#[cfg(all(target_family = "wasm", not(target_feature = "atomics")))]
-#[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
 #[wasm_bindgen]
 extern "C" {
-    /// What is told about the instance as a whole.
-    #[derive(Clone)]
-    pub type InstanceHost;
-    #[wasm_bindgen(method, structural)]
-    fn panicked(this: &InstanceHost, message: &str);
-    #[wasm_bindgen(method, structural)]
-    fn guard(this: &InstanceHost, function: &Function) -> Function;
-    #[wasm_bindgen(method, structural)]
-    fn release(this: &InstanceHost, guarded: &Function);
-    #[wasm_bindgen(method, structural)]
-    fn enter(this: &InstanceHost);
-    #[wasm_bindgen(method, structural)]
-    fn leave(this: &InstanceHost);
-
     /// Whoever holds the payloads and promises of one wire.
     pub type Host;
     #[wasm_bindgen(method, structural)]
@@ -134,53 +117,18 @@ impl driver::Host for NpmHost {
 
 type Wire = Rc<Driver<NpmHost>>;
 
-/// What there is once in an instance, and for as long as it lives.
-struct Instance {
-    host: InstanceHost,
-    /// A handle is never used twice: whoever still holds an old one must not reach a new wire.
-    last: Cell<u32>,
-    wires: RefCell<Vec<(u32, Wire)>>,
-}
-
 thread_local! {
-    static INSTANCE: Cell<Option<&'static Instance>> = const { Cell::new(None) };
+    static INSTANCE: Cell<Option<&'static Instance<Driver<NpmHost>>>> = const { Cell::new(None) };
 }
 
 fn wire(handle: u32) -> Option<Wire> {
-    let wires = INSTANCE.get()?.wires.borrow();
-    Some(Rc::clone(&wires.iter().find(|(one, _)| *one == handle)?.1))
+    INSTANCE.get()?.wire(handle)
 }
 
 /// Once per instance.
 #[wasm_bindgen]
 pub fn instance_start(instance: InstanceHost) {
-    let told = instance.clone();
-    let all = Instance { host: instance, last: Cell::new(0), wires: RefCell::new(Vec::new()) };
-    INSTANCE.set(Some(Box::leak(Box::new(all))));
-    std::panic::set_hook(Box::new(move |info| {
-        let mut message = String::new();
-        let payload = info.payload();
-        if let Some(text) = payload.downcast_ref::<&str>() {
-            message.push_str(text);
-        } else if let Some(text) = payload.downcast_ref::<String>() {
-            message.push_str(text);
-        }
-        if let Some(location) = info.location() {
-            message.push_str(" at ");
-            message.push_str(location.file());
-            message.push(':');
-            push_number(&mut message, location.line());
-        }
-        told.panicked(&message);
-    }));
-}
-
-/// Without `core::fmt`, which would be linked for this alone.
-fn push_number(text: &mut String, number: u32) {
-    if number > 9 {
-        push_number(text, number / 10);
-    }
-    text.push(char::from(b'0' + (number % 10) as u8));
+    INSTANCE.set(Some(Instance::start(instance)));
 }
 
 /// A wire that dials nothing yet. 0 if the instance was never started.
@@ -188,11 +136,7 @@ fn push_number(text: &mut String, number: u32) {
 pub fn wire_create(host: Host, config: &Float64Array) -> u32 {
     let Some(instance) = INSTANCE.get() else { return 0 };
     let (config, seed) = decode(config);
-    let driver = Driver::new(config, seed, NpmHost { host, instance: &instance.host });
-    let handle = instance.last.get() + 1;
-    instance.last.set(handle);
-    instance.wires.borrow_mut().push((handle, driver));
-    handle
+    instance.keep(Driver::new(config, seed, NpmHost { host, instance: &instance.host }))
 }
 
 /// The wire is wanted.
@@ -263,27 +207,17 @@ pub fn wire_close(handle: u32, code: u16, reason: JsString, drain_ms: f64) {
 /// The wire is forgotten, and its link with it.
 #[wasm_bindgen]
 pub fn wire_free(handle: u32) {
-    let Some(instance) = INSTANCE.get() else { return };
-    let mut wires = instance.wires.borrow_mut();
-    let Some(at) = wires.iter().position(|(one, _)| *one == handle) else { return };
-    let freed = wires.swap_remove(at);
-    drop(wires);
-    // Only now: its link is closed, and that runs code of the socket's.
-    drop(freed);
+    if let Some(instance) = INSTANCE.get() {
+        instance.free(handle);
+    }
 }
 
-/// The facade has checked every option and names the one that is wrong; here they are only kept in bounds.
 fn decode(config: &Float64Array) -> (Config, u64) {
-    let mut at = 0;
-    let mut next = |min: f64, max: f64| {
-        let value = config.get_index(at);
-        at += 1;
-        // In this form it is `min` for what is no number, too.
-        if value >= min { value.min(max) } else { min }
-    };
-    const U32_MAX: f64 = u32::MAX as f64;
+    const U32_MAX: f64 = Numbers::U32_MAX;
     const HOUR_MS: f64 = 3_600_000.0;
-    let seed = (next(0.0, U32_MAX) as u64) << 32 | next(0.0, U32_MAX) as u64;
+    let mut numbers = Numbers::new(config);
+    let seed = numbers.seed();
+    let mut next = |min: f64, max: f64| numbers.next(min, max);
     let millis = Duration::from_millis_f64;
     let backoff = BackoffConfig {
         delay_min: millis(next(1.0, HOUR_MS)),

@@ -291,6 +291,42 @@ fn a_verdict_without_progress_doubles_the_patience() {
     assert_eq!(host.until_deadline().as_micros() / 1_000_000, 1, "progress");
 }
 
+/// What has got through only at a rate that was halved twice does not start over with the next long message. [LIVE-10]
+#[test]
+fn a_rate_that_was_halved_stays_so_when_something_has_got_through() {
+    let mut host = open_after(ms(50));
+    // From the probe to the verdict, in seconds.
+    let verdict = |host: &mut Host| {
+        host.pass(host.until_deadline());
+        host.client.handle_buffered(0, host.now);
+        let asked = host.now;
+        while !ended_by_verdict(host) {
+            host.pass(host.until_deadline());
+        }
+        host.now.since(asked).as_micros() / 1_000_000
+    };
+    let again = |host: &mut Host| {
+        host.redial();
+        host.now = host.now + ms(50);
+        host.welcome("{}");
+        host.take();
+    };
+    host.send_one(text(1, 64_000));
+    let mut waits = Vec::new();
+    for _ in 0..2 {
+        waits.push(verdict(&mut host));
+        again(&mut host);
+    }
+    host.frame("ack 1 8193");
+    host.send_one(text(2, 64_000));
+    waits.push(verdict(&mut host));
+    assert_eq!(
+        waits,
+        [5, 10, 33],
+        "1 s and 4 s for the octets; both doubled; the first term anew, the rate as it was"
+    );
+}
+
 /// The link that a verdict is followed by need not be the next one; progress undoes it. [LIVE-10]
 #[test]
 fn a_verdict_is_remembered_until_there_is_progress() {

@@ -135,6 +135,36 @@ fn a_replacement_survives_the_instance() {
     assert_eq!(host.wire[1..], ["send 1 2 1 [3,2]"]);
 }
 
+/// The twin leaves while its replacement is handed over, too late or to make room: the replacement keeps the place that
+/// the record gives it. [KEEP-1] [SEND-1]
+#[test]
+fn a_replacement_keeps_its_place_whoever_leaves_first() {
+    let keyed = |ticket, bytes| Outgoing { key: Some(1), ..text(ticket, bytes) };
+    let both = |host: &mut Host, place: &str| {
+        assert_eq!(host.record.up.waiting, host.client.record().up.waiting);
+        host.connect();
+        host.welcome("{}");
+        assert_eq!(host.wire[1..], [place]);
+    };
+
+    let mut host = Host::new(Config::default());
+    let soon = host.now + secs(1);
+    host.send_one(Outgoing { expires: Some(soon), ..keyed(1, 10) });
+    host.send(2..=2);
+    host.now = soon;
+    host.send_one(keyed(3, 10));
+    assert_eq!((host.dropped(1), host.exits.len()), (never(Unwritten::Expired), 1));
+    both(&mut host, "send 1 2 1 [3,2]");
+
+    // The oldest would be the twin; it is replaced, and the one behind it is spared.
+    let mut host = Host::new(small(Overflow::DropOldest));
+    host.send_one(keyed(1, 10));
+    host.send(2..=3);
+    host.send_one(keyed(4, 1000));
+    assert_eq!((host.dropped(1), host.dropped(2)), (never(Unwritten::Replaced), never(Unwritten::Overflow)));
+    both(&mut host, "send 1 1 1 [4]");
+}
+
 /// The number is on the record when the frame goes out, and stays given if the write fails. [SEND-3]
 #[test]
 fn a_number_is_on_the_record_before_it_goes_out() {

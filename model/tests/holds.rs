@@ -54,19 +54,19 @@ fn a_room_that_is_left_and_joined_again() {
 /// [LOST-4] [POS-11] [POS-15] [HELLO-5] [KEEP-1]
 #[test]
 fn a_log_that_keeps_one_message() {
-    holds("trim", 190_000);
+    holds("trim", 150_000);
 }
 
 /// [EPOCH-2] [POS-6] [ENG-30] [HELLO-5]
 #[test]
 fn a_log_that_is_lost() {
-    holds("epoch", 410_000);
+    holds("epoch", 390_000);
 }
 
 /// [CRED-10] [POS-11] [HELLO-5]
 #[test]
 fn messages_of_which_four_shut_the_window() {
-    holds("window", 118_000);
+    holds("window", 75_000);
 }
 
 /// So what is reached at rest is not put off for ever; and both ways to count states come to the same.

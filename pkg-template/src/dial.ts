@@ -39,7 +39,7 @@ export function targetSource(urlSource: UrlSource, settings: Settings): (stale: 
 }
 
 /** Calls a function of the user, of which anything may be expected. */
-async function settle<T>(name: string, ask: () => T): Promise<Awaited<T>> {
+export async function settle<T>(name: string, ask: () => T): Promise<Awaited<T>> {
   try {
     return await ask();
   } catch (error) {

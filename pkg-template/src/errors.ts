@@ -1,8 +1,9 @@
 import type * as Public from '../types/index.js';
+import type { SessionErrorCode } from '../types/exactly-once.js';
 import type { ErrorCode } from '../types/index.js';
 
 /** Texts never hold a token, a url or a content: they end up in logs. */
-const texts: Record<ErrorCode, string> = {
+export const texts: Partial<Record<ErrorCode | SessionErrorCode, string>> = {
   closed: 'the wire is closed',
   content: 'JSON cannot hold this content',
   'too-large': 'longer than maxMessageBytes',
@@ -20,12 +21,12 @@ const texts: Record<ErrorCode, string> = {
   'max-attempts': 'reconnect.maxAttempts reached',
 };
 
-export class EverwireError extends Error {
+export class EverwireError<Code extends ErrorCode | SessionErrorCode = ErrorCode> extends Error {
   // Minifiers rename classes, so the name is a field.
   override readonly name = 'EverwireError';
-  readonly code: ErrorCode;
+  readonly code: Code;
 
-  constructor(code: ErrorCode, detail?: string, cause?: unknown) {
+  constructor(code: Code, detail?: string, cause?: unknown) {
     super(texts[code] + (detail ? ': ' + detail : ''), cause === undefined ? undefined : { cause });
     this.code = code;
   }

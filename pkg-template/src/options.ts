@@ -26,7 +26,7 @@ export function check(options: Options = {}): Settings {
     closeTimeout, maxMessageBytes, reconnect, outbox, signal, WebSocket = globalThis.WebSocket, ...unknown
   } = bag('options', options);
   none('', unknown);
-  if (delivery === 'exactly-once') fail('delivery', "'best-effort': 'exactly-once' is not in this version", delivery);
+  if (delivery === 'exactly-once') fail('delivery', "'best-effort'; 'exactly-once' is in everwire/exactly-once", delivery);
   oneOf('delivery', delivery, ['best-effort']);
   typed('sender', sender, 'string');
   typed('token', token, 'string', 'function');
@@ -84,32 +84,32 @@ export function fail(name: string, expected: string, value: unknown): never {
   throw new TypeError(`everwire: ${name} must be ${expected}, not ${typeof value === 'number' ? value : typeof value}`);
 }
 
-function bag(name: string, value: unknown): Bag {
+export function bag(name: string, value: unknown): Bag {
   if (value === undefined) return {};
   if (typeof value !== 'object' || !value) fail(name, 'an object', value);
   return value as Bag;
 }
 
-function none(prefix: string, unknown: Bag): void {
+export function none(prefix: string, unknown: Bag): void {
   for (const key in unknown) throw new TypeError(`everwire: there is no option ${prefix}${key}`);
 }
 
-function typed(name: string, value: unknown, ...types: string[]): void {
+export function typed(name: string, value: unknown, ...types: string[]): void {
   if (value !== undefined && !types.includes(typeof value)) fail(name, types.join(' or '), value);
 }
 
-function within(name: string, value: unknown, fallback: number, min: number, max: number, also = ''): number {
+export function within(name: string, value: unknown, fallback: number, min: number, max: number, also = ''): number {
   if (value === undefined) return fallback;
   if (typeof value !== 'number' || !(value >= min && value <= max)) fail(name, `${min} – ${max}${also}`, value);
   return value;
 }
 
-function count(name: string, value: unknown, fallback: number, min: number, max: number, also = ''): number {
+export function count(name: string, value: unknown, fallback: number, min: number, max: number, also = ''): number {
   if (value !== undefined && !Number.isInteger(value)) fail(name, `a whole number, ${min} – ${max}${also}`, value);
   return within(name, value, fallback, min, max, also);
 }
 
-function oneOf(name: string, value: unknown, values: unknown[]): number {
+export function oneOf(name: string, value: unknown, values: unknown[]): number {
   const place = values.indexOf(value);
   if (place < 0) fail(name, values.map((v) => JSON.stringify(v)).join(' or '), value);
   return place;

@@ -26,7 +26,7 @@ writeFileSync(join(dir, 'everwire.js'), glue);
 writeFileSync(join(dir, 'everwire_bg.wasm'), emptyWasm);
 
 function build(out, ...flags) {
-  execFileSync(process.execPath, [script, '--glue', dir, '--out', join(dir, out), ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+  execFileSync(process.execPath, [script, '--glue', dir, '--session-glue', dir, '--out', join(dir, out), ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
   return (name) => readFileSync(join(dir, out, name), 'utf8');
 }
 
@@ -51,7 +51,7 @@ test('the package is complete, and every file it names is there', async () => {
   for (const name of [...named, manifest.main, manifest.types]) assert.ok(files.includes(name.slice(2)), name);
   for (const name of manifest.files.filter((each) => !/LICENSE|CHANGELOG/.test(each))) assert.ok(files.includes(name), name);
   assert.deepEqual(readFileSync(join(dir, 'pkg', 'everwire.wasm')), emptyWasm);
-  assert.deepEqual(readdirSync(join(dir, 'parts')).sort(), ['facade.js', 'glue.js']);
+  assert.deepEqual(readdirSync(join(dir, 'parts')).sort(), ['facade.js', 'glue.js', 'session-facade.js']);
 });
 
 test('index carries the WebAssembly, slim does not, and neither map carries it twice', async () => {
@@ -62,6 +62,9 @@ test('index carries the WebAssembly, slim does not, and neither map carries it t
   assert.match(read('slim.js'), /new URL\("\.\/everwire\.wasm",import\.meta\.url\)/);
   assert.ok(!read('index.js').includes('import.meta'), 'bundlers would look for an asset');
   assert.ok(!read('index.js.map').includes(base64));
+  assert.ok(read('exactly-once.js').includes(base64));
+  assert.ok(!read('exactly-once.js').includes('import.meta'), 'bundlers would look for an asset');
+  assert.ok(!read('exactly-once.js.map').includes(base64));
 });
 
 test('the way into the instance is not published', async () => {
@@ -69,10 +72,10 @@ test('the way into the instance is not published', async () => {
   assert.match(internal('testing-internal.js'), /currentInstance/);
   const published = build('pkg');
   assert.throws(() => published('testing-internal.js'), /ENOENT/);
-  for (const name of ['index.js', 'slim.js']) assert.ok(!published(name).includes('currentInstance'));
+  for (const name of ['index.js', 'slim.js', 'exactly-once.js']) assert.ok(!published(name).includes('currentInstance'));
 });
 
 test('nothing needs eval', () => {
   const read = build('pkg');
-  for (const name of ['index.js', 'slim.js']) assert.doesNotMatch(read(name), /\beval\(|new Function\b/);
+  for (const name of ['index.js', 'slim.js', 'exactly-once.js']) assert.doesNotMatch(read(name), /\beval\(|new Function\b/);
 });

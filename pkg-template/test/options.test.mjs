@@ -98,7 +98,7 @@ test('an unknown key is named, nested ones too', () => {
 });
 
 test('exactly-once is said to be missing', () => {
-  assert.throws(() => open(url, { delivery: 'exactly-once' }), { name: 'TypeError', message: /exactly-once.*not in this version/ });
+  assert.throws(() => open(url, { delivery: 'exactly-once' }), { name: 'TypeError', message: /everwire\/exactly-once/ });
   assert.throws(() => open(url, { delivery: 'at-most-once' }), { name: 'TypeError', message: /delivery must be "best-effort"/ });
 });
 

@@ -263,7 +263,7 @@ export interface WebSocketLike {
 
 /** Checked at `connect()`: an unknown key or a value out of range throws a `TypeError` that names it. */
 export interface Options {
-  /** The guarantee. Only `'best-effort'` in this version: any WebSocket server that speaks JSON. Default `'best-effort'`. */
+  /** The guarantee. Here `'best-effort'`: any WebSocket server that speaks JSON. `'exactly-once'` is the entry `everwire/exactly-once`. Default `'best-effort'`. */
   delivery?: 'best-effort';
   /** Goes into the `sender` field of every message. Default none (`null`). */
   sender?: string;

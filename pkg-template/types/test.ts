@@ -139,7 +139,7 @@ void new EverwireError();
 // Options.
 connect((context) => `/chat?t=${context.token}`, { token: () => 'a', protocols: async ({ token }) => ['v1', token ?? 'none'] });
 connect('/chat', { WebSocket: NodeWebSocket });
-// @ts-expect-error: not in this version
+// @ts-expect-error: that is everwire/exactly-once
 connect('/chat', { delivery: 'exactly-once' });
 // @ts-expect-error: unknown key
 connect('/chat', { heartBeat: 1 });

@@ -33,7 +33,7 @@ test('it brings nothing else along', () => {
   assert.deepEqual(packages, ['everwire']);
 });
 
-for (const entry of ['everwire', 'everwire/slim']) {
+for (const entry of ['everwire', 'everwire/slim', 'everwire/exactly-once']) {
   test(`importing ${entry} on a server does nothing`, () => {
     const said = script(`
       const forbidden = (name) => function () { throw new Error(name + ' at import'); };
@@ -63,8 +63,9 @@ test('the wasm compiles in this Node, and holds the exports of the boundary', ()
   }
 });
 
-for (const [entry, start] of [
+for (const [entry, start, options = 'heartbeatInterval: 0'] of [
   ['everwire', ''],
+  ['everwire/exactly-once', '', `delivery: 'exactly-once'`],
   ['everwire/slim', `await init(readFileSync(new URL('./node_modules/everwire/everwire.wasm', import.meta.url)));`],
 ]) {
   test(`${entry} dials an injected socket and lets the process end`, () => {
@@ -80,7 +81,7 @@ for (const [entry, start] of [
         send() {}
         close() {}
       }
-      const wire = connect('ws://127.0.0.1:9/chat', { WebSocket: Socket, heartbeatInterval: 0 });
+      const wire = connect('ws://127.0.0.1:9/chat', { WebSocket: Socket, ${options} });
       const before = wire.state;
       for (let turn = 0; turn < 20; turn += 1) await null;
       await wire.close({ timeout: 0 });
@@ -119,6 +120,7 @@ for (const [module, moduleResolution] of [
       'consumer.ts',
       `import { connect } from 'everwire';
        import init, { connect as slim } from 'everwire/slim';
+       import { connect as exactly } from 'everwire/exactly-once';
        type Messages = { text: string; typing: boolean };
        export async function main(): Promise<void> {
          const wire = connect<Messages>('wss://example.com/chat', { token: async () => 'secret', reconnect: { delayMin: 500 } });
@@ -136,6 +138,18 @@ for (const [module, moduleResolution] of [
          await wire.close({ code: 4000, reason: level });
          await init();
          slim('/chat');
+         const session = exactly<Messages>('wss://example.com/live', { token: async () => 'secret', outbox: { overflow: 'drop-newest' } });
+         const room = session.join('room_456');
+         room.on('text', async (message) => message.content.toUpperCase(), { serial: true });
+         const stored: 'stored' = (await room.send('text', 'hello', { ttl: 1000, key: 'draft' })).level;
+         const { messages, older } = await room.history({ count: 20 });
+         if (older) await session.history('room_456', { before: older });
+         const went: boolean = session.cast('typing', true, { to: stored + messages.length });
+         // @ts-expect-error content of the wrong type
+         await room.send('typing', 'yes');
+         // @ts-expect-error no such option
+         exactly('wss://example.com', { binary: went });
+         session.addEventListener('undelivered', ({ reason }) => reason === 'refused');
        }
       `,
     );

@@ -7,6 +7,7 @@ mod clauses;
 mod conform;
 mod count;
 mod demo;
+mod model;
 mod npm;
 mod package;
 mod proc;
@@ -37,6 +38,8 @@ Usage: cargo xtask COMMAND
                              each clause of docs/PROTOCOL.md that a wire can show, put to any server: tests/conform/README.md
   simulate [--seeds N] [--from S] [--mutants [NAME…]] [--trace]
                              many clients, nodes and bad luck in virtual time: does every promise hold?
+  model [--large] [--only SETTING] [--bug NAME] [--threads N]
+                             every order of events within bounds: does every property of the session hold?
   storm [--clients N] [--down SECONDS] [--json FILE]
                              everybody loses one server at once: dials, peaks and times, beside the peers' rules
   help                       this text
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "build" => build(rest).map(|()| true),
         "clauses" => clauses::run(rest),
+        "model" => model::run(rest),
         "conform" => conform::run(rest),
         "simulate" => simulate::run(rest),
         "size" => size::run(rest).map(|()| true),

@@ -51,13 +51,23 @@ pub(crate) struct Built {
     pub(crate) parts: PathBuf,
     /// The optimised wasm with its function names.
     pub(crate) named: PathBuf,
+    /// The WebAssembly of `exactly-once`, which is published inside its entry.
+    pub(crate) session_wasm: PathBuf,
+}
+
+/// One of the two WebAssemblies of a package: a page loads the one whose delivery it has asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Machine {
+    BestEffort,
+    ExactlyOnce,
 }
 
 impl Variant {
-    fn flags(self) -> &'static [&'static str] {
-        match self {
-            Variant::Published => &[],
-            Variant::Trap => &["--features", "trap-hooks"],
+    fn flags(self, machine: Machine) -> &'static [&'static str] {
+        match (self, machine) {
+            (Variant::Published, Machine::BestEffort) => &[],
+            (Variant::Trap, Machine::BestEffort) => &["--features", "trap-hooks"],
+            (_, Machine::ExactlyOnce) => &["--no-default-features", "--features", "session"],
         }
     }
 
@@ -81,29 +91,39 @@ impl Variant {
 pub(crate) fn build(variant: Variant) -> Result<Built> {
     setup::npm()?;
     let work = variant.work_dir()?;
-    let raw = compile(variant.flags(), workspace::target()?)?;
-    let glue = work.join("glue");
-    let bound = bind(&raw, &work)?;
-    empty(&glue)?;
-    let (level, size) = smallest(&bound, &work)?;
-    copy(&work.join("bindgen/everwire.js"), &glue.join("everwire.js"))?;
-    copy(&candidate(&work, level), &glue.join("everwire_bg.wasm"))?;
-    let named = work.join("named.wasm");
-    proc::quiet(wasm_opt(level, &bound, &named).arg("--debuginfo"))?;
-    say(&format!("  wasm-opt {level}: {} bytes, {} with gzip", size.raw, size.gzip));
+    let session_work = work.join("session");
+    let (glue, named) = machine(variant.flags(Machine::BestEffort), &work)?;
+    let (session_glue, _) = machine(variant.flags(Machine::ExactlyOnce), &session_work)?;
 
     let dir = variant.package_dir()?;
     let parts = work.join("parts");
     step(&format!("facade → {}", shown(&dir)), || {
         let mut command = npm::node("pkg-template/build.mjs");
-        command.arg("--glue").arg(&glue).arg("--out").arg(&dir).arg("--parts").arg(&parts);
+        command.arg("--glue").arg(&glue).arg("--session-glue").arg(&session_glue);
+        command.arg("--out").arg(&dir).arg("--parts").arg(&parts);
         if variant == Variant::Trap {
             command.arg("--internal");
         }
         proc::quiet(&mut command)?;
         check(variant, &dir)
     })?;
-    Ok(Built { dir, parts, named })
+    let session_wasm = session_glue.join("everwire_bg.wasm");
+    Ok(Built { dir, parts, named, session_wasm })
+}
+
+/// Compiles, binds and optimises one WebAssembly: the directory of its glue, and the same with function names.
+fn machine(flags: &[&str], work: &Path) -> Result<(PathBuf, PathBuf)> {
+    let raw = compile(flags, workspace::target()?)?;
+    let glue = work.join("glue");
+    let bound = bind(&raw, work)?;
+    empty(&glue)?;
+    let (level, size) = smallest(&bound, work)?;
+    copy(&work.join("bindgen/everwire.js"), &glue.join("everwire.js"))?;
+    copy(&candidate(work, level), &glue.join("everwire_bg.wasm"))?;
+    let named = work.join("named.wasm");
+    proc::quiet(wasm_opt(level, &bound, &named).arg("--debuginfo"))?;
+    say(&format!("  wasm-opt {level}: {} bytes, {} with gzip", size.raw, size.gzip));
+    Ok((glue, named))
 }
 
 /// A Rust application that depends on everwire must not find foreign exports in its own wasm.

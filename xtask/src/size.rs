@@ -53,10 +53,18 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 pub(crate) fn measure(built: &Built) -> Result<Vec<Entry>> {
     let file = |name| built.dir.join(name);
     let part = |name| built.parts.join(name);
-    let files =
-        [file("everwire.wasm"), part("glue.js"), part("facade.js"), file("slim.js"), file("index.js")];
+    let files = [
+        file("everwire.wasm"),
+        part("glue.js"),
+        part("facade.js"),
+        file("slim.js"),
+        file("index.js"),
+        built.session_wasm.clone(),
+        part("session-facade.js"),
+        file("exactly-once.js"),
+    ];
     let sizes = npm::sizes(&files)?;
-    let [wasm, glue, facade, slim, inlined] = sizes[..] else {
+    let [wasm, glue, facade, slim, inlined, session_wasm, session_facade, session] = sizes[..] else {
         return Err("sizes.mjs did not answer for every file".to_owned());
     };
     let entry = |name, size| Entry { name, size };
@@ -67,14 +75,17 @@ pub(crate) fn measure(built: &Built) -> Result<Vec<Entry>> {
         // Two files, compressed one by one as servers do.
         entry("slim", slim + wasm),
         entry("inlined", inlined),
+        entry("session-wasm", session_wasm),
+        entry("session-facade", session_facade),
+        entry("exactly-once", session),
     ])
 }
 
 /// Prints the table.
 pub(crate) fn print(entries: &[Entry]) {
-    say(&format!("\n  {:<10} {:>8} {:>8} {:>8}", "bytes", "raw", "gzip", "brotli"));
+    say(&format!("\n  {:<14} {:>8} {:>8} {:>8}", "bytes", "raw", "gzip", "brotli"));
     for Entry { name, size } in entries {
-        say(&format!("  {name:<10} {:>8} {:>8} {:>8}", size.raw, size.gzip, size.brotli));
+        say(&format!("  {name:<14} {:>8} {:>8} {:>8}", size.raw, size.gzip, size.brotli));
     }
     say(
         "  glue and facade are bundled and compressed alone; slim = slim.js + everwire.wasm; inlined = index.js",

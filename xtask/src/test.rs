@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::Result;
 use crate::conform;
 use crate::count::{Format, Tally, count};
+use crate::model;
 use crate::npm;
 use crate::package::{self, Built, Variant};
 use crate::proc;
@@ -43,6 +44,7 @@ const RUNNERS: &[Runner] = &[
         long: false,
         run: sim,
     },
+    Runner { name: "model", about: "every order of events, within bounds", long: false, run: model },
     Runner {
         name: "conform",
         about: "the protocol over the wire, put to examples/node-session-server",
@@ -249,6 +251,11 @@ fn sim(session: &mut Session) -> Result<()> {
     );
     session.tests(Format::Check, &mut simulate::fresh());
     session.tests(Format::Check, &mut simulate::mutants());
+    Ok(())
+}
+
+fn model(session: &mut Session) -> Result<()> {
+    session.tests(Format::Cargo, &mut model::tests());
     Ok(())
 }
 

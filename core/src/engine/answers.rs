@@ -15,7 +15,7 @@ impl Payload for std::sync::Arc<[u8]> {
 }
 
 /// A message on its way into the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Post<P> {
     /// Where it is addressed.
     pub subject: Subject,
@@ -199,7 +199,7 @@ pub enum Tailed<P> {
 }
 
 /// Which way a read goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// The lowest numbers first.
     Upwards,
@@ -208,7 +208,7 @@ pub enum Direction {
 }
 
 /// What part of the order a read may answer: after < s < before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
     /// Below the first.
     pub after: u64,
@@ -217,7 +217,7 @@ pub struct Span {
 }
 
 /// How much one answer may hold. A single message always may, or one that is too long would stop its reader for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limit {
     /// How many messages; none is taken for one.
     pub messages: usize,
@@ -227,7 +227,7 @@ pub struct Limit {
 
 /// Where a tail stands. It belongs to the node: the engine keeps nothing for a tail, so one that is never looked at
 /// again costs nothing, and any node goes on where another left off.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor {
     /// Where the next interval begins. A node may set it elsewhere without missing a cast.
     pub position: u64,

@@ -12,7 +12,7 @@ use super::{
 use crate::time::Instant;
 
 /// One of the eight methods of [`Engine`], with its arguments. A clone shares filter and batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Call<P> {
     /// [`Engine::claim`], the only one that must not be carried out twice. [ENG-5]
     Claim(Claim),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The numbering source of one client's outgoing messages: 128 random bits, known to client and server alone.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Producer(pub [u8; 16]);
 
 /// A producer is a secret and may appear in no log line.
@@ -18,7 +18,7 @@ impl fmt::Debug for Producer {
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $type(Arc<str>);
 
         impl $type {
@@ -66,7 +66,7 @@ name! {
 }
 
 /// Whom the server takes a client for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
     /// The authenticated name.
     pub name: Arc<str>,
@@ -88,7 +88,7 @@ impl Identity {
 }
 
 /// The arguments of a claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// Whose record.
     pub producer: Producer,
@@ -109,7 +109,7 @@ pub struct Claim {
 
 /// Under what an `append` or a `refuse` is made. It stands on its own, so that a call that was issued long ago is
 /// judged by what it knew.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Fence {
     /// The log epoch of the link's claim.
     pub epoch: LogEpoch,
@@ -123,7 +123,7 @@ pub struct Fence {
 
 /// A set of (subject, from): the messages with that subject and a number above `from`. A clone shares it until one of
 /// the two changes, so that every call can carry its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter(Arc<BTreeMap<Subject, u64>>);
 
 impl Filter {

@@ -139,7 +139,7 @@ fn op(choice: u8, bytes: &mut Bytes<'_>) -> Op {
         210..=217 => Op::Pass(bytes.u16().into()),
         218..=220 => Op::Oversleep(bytes.number() % (1 << 38) * 100),
         221..=222 => Op::Timeout,
-        223..=225 => Op::Buffered(bytes.number() % (1 << 53)),
+        223..=225 => Op::Buffered(bytes.number()),
         226 => Op::WriteFailed,
         227..=228 => Op::Renewed(bytes.number()),
         229 => Op::RenewalFailed,
@@ -260,7 +260,7 @@ fn frame(bytes: &mut Bytes<'_>, host: &Host) -> String {
         }
         17 => {
             let (epoch, room) = (bytes.one(&["e", "f"]), bytes.one(&ROOMS));
-            let first = bytes.near(down.received).min(NUMBER_MAX);
+            let first = bytes.near(down.received);
             format!("lost\n{{\"logEpoch\":\"{epoch}\",\"subjects\":[\"{room}\"],\"first\":{first}}}")
         }
         18 => bytes.one(&["x-any thing", "welcome\n{}", "hello\n{}", "", "send 1 1 1\n[]", "bye 0"]).into(),
@@ -298,7 +298,7 @@ fn shaped(run: &mut Run, bytes: &mut Bytes<'_>) {
         _ => Element::Skipped,
     };
     let elements: Vec<_> = (0..bytes.below(5)).map(|_| kind(bytes)).collect();
-    let loss = Loss { subjects: vec![subject(bytes.one(&ROOMS))], first: bytes.number().min(NUMBER_MAX) };
+    let loss = Loss { subjects: vec![subject(bytes.one(&ROOMS))], first: bytes.number() };
     let members = members(bytes, &run.host);
     let link = run.host.client.link();
     let welcome = json::read_welcome(&json::welcome(run.host.record.clone(), link, &members));

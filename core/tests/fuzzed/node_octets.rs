@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use everwire_core::engine::*;
-use everwire_core::frame::{Form, NUMBER_MAX, Shape};
+use everwire_core::frame::{Form, Shape};
 use everwire_core::session::Hello;
 use everwire_core::session::down::Standing;
 use everwire_core::session::node::*;
@@ -78,7 +78,7 @@ fn raw(world: &mut World, choice: u8, bytes: &mut Bytes<'_>) {
         }
         242 => world.node.handle_expires(bytes.rarely(|bytes| ms(bytes.number())), now),
         243 => world.node.handle_window(bytes.number(), now),
-        244 => world.node.handle_elsewhere(bytes.u16().into(), now),
+        244 => world.node.handle_elsewhere(usize::try_from(bytes.number()).unwrap_or(usize::MAX), now),
         245 if bytes.flag() => {
             let reason = String::from_utf8_lossy(bytes.octets()).repeat(usize::from(bytes.below(8)));
             world.node.handle_end(bytes.u16(), &reason, now);
@@ -217,9 +217,9 @@ fn answer(world: &mut World, bytes: &mut Bytes<'_>) {
     world.node.handle_answer(id, answer, world.now);
 }
 
-/// A place in the log: no engine has given more of them than there are.
+/// A place in the log.
 fn place(bytes: &mut Bytes<'_>, base: u64) -> u64 {
-    bytes.near(base).min(NUMBER_MAX)
+    bytes.near(base)
 }
 
 fn any_answer(bytes: &mut Bytes<'_>, world: &World) -> Answer<Body> {

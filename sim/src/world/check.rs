@@ -97,6 +97,9 @@ struct Stay {
     owed: Option<usize>,
     /// The application has left or was put out.
     ended: Option<usize>,
+    /// From where on it has been told that it is in: below what it asked for, if it has left and come back before the
+    /// server had heard of either.
+    from: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -288,7 +291,7 @@ impl Facts {
         let at = self.log.len();
         let stays = self.readers[client as usize].stays.entry(place).or_default();
         if stays.last().is_none_or(|stay| stay.ended.is_some()) {
-            stays.push(Stay { asked: at, whole: at, owed: None, ended: None });
+            stays.push(Stay { asked: at, whole: at, owed: None, ended: None, from: None });
         }
     }
 
@@ -299,6 +302,15 @@ impl Facts {
         let stays = self.readers[client as usize].stays.entry(place).or_default();
         if let Some(stay) = stays.last_mut() {
             stay.owed.get_or_insert(at);
+        }
+    }
+
+    /// … and from where on.
+    pub(super) fn joined_from(&mut self, client: u8, place: Place, from: u64) {
+        self.joined(client, place);
+        let stays = self.readers[client as usize].stays.entry(place).or_default();
+        if let Some(stay) = stays.last_mut() {
+            stay.from = Some(from);
         }
     }
 
@@ -322,7 +334,8 @@ impl Facts {
         let owed = stay.owed.unwrap_or(stay.asked);
         let missing = self.by_place.get(&place).into_iter().flatten().any(|index| {
             let stored = &self.log[*index];
-            let theirs = *index >= stay.asked && !reader.got.get(*index).copied().unwrap_or(false);
+            let told = stay.from.is_some_and(|from| stored.epoch == epoch && stored.s > from);
+            let theirs = (told || *index >= stay.asked) && !reader.got.get(*index).copied().unwrap_or(false);
             theirs && (stored.epoch != epoch || stored.s <= gone)
         });
         if !missing && !epoch_changed {

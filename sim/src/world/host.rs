@@ -69,8 +69,9 @@ pub(super) struct Host {
 }
 
 /// So many living links may be given up in a row: the rate that is assumed halves each time, and the patience doubles,
-/// so that the slowest link of these worlds is believed at the sixth at the latest.
-pub(super) const WRONGED_MAX: u8 = 6;
+/// so that the slowest link of these worlds is believed at the seventh verdict of a direction at the latest; and verdicts
+/// that blame the one do not count for the other.
+pub(super) const WRONGED_MAX: u8 = 14;
 
 /// What the host holds of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -363,9 +364,9 @@ impl World {
                 self.hosts[at].callbacks.push_back(started.delivery);
                 Ok(())
             }
-            Action::Joined(place) => {
-                let place = self.names.place(&place.subject);
-                self.facts.joined(client, place);
+            Action::Joined(joined) => {
+                let place = self.names.place(&joined.subject);
+                self.facts.joined_from(client, place, joined.from);
                 self.counts.told("joined");
                 Ok(())
             }
@@ -446,10 +447,13 @@ impl World {
                 self.counts.told(notice_name(&notice));
                 Ok(())
             }
+            Action::Advanced { .. } => {
+                self.hosts[at].wronged = 0;
+                Ok(())
+            }
             Action::Keep(_)
             | Action::Alone { .. }
             | Action::Produce { .. }
-            | Action::Advanced { .. }
             | Action::StateChanged(_)
             | Action::Reconnecting { .. } => Ok(()),
         }

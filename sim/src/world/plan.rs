@@ -282,6 +282,20 @@ impl Plan {
             };
             self.add(random, at, What::Act(client, act));
         }
+        if long && self.expires.is_none() && random.chance(64) {
+            // On a slow link one message that takes longer than any deadline that does not reckon with it. Where
+            // credentials live shorter than it takes, it never arrives.
+            let at = BEGIN + random.within(active);
+            let client = random.below(self.clients.into()) as u8;
+            let style = Style { ttl: None, key: None, priority: 0, request: false };
+            let to = Place::User(random.below(self.clients.into()) as u8);
+            self.add(random, at, What::Fault(client, Fault::Slow(8_000, Duration::from_secs(1_200))));
+            self.add(
+                random,
+                at,
+                What::Act(client, Act::Send { to, count: 1, octets: 900_000, binary: true, style }),
+            );
+        }
         if long && self.handlers.asking > 100 {
             // After everything is healed as well: whoever asks then must be answered.
             let at = self.healed + Duration::from_secs(18);
@@ -351,7 +365,9 @@ impl Plan {
             2 => fault(Fault::Silence),
             3 => fault(Fault::Stall(random.millis(10, 10_000))),
             // Some stay so for as long as the world lasts.
-            4 if random.chance(60) => fault(Fault::Slow(20_000, Duration::from_secs(36_000))),
+            4 if random.chance(60) => {
+                fault(Fault::Slow(random.pick(&[20_000, 8_000]), Duration::from_secs(36_000)))
+            }
             4 => fault(Fault::Slow(random.pick(&[8_000, 50_000, 200_000]), random.millis(1_000, 60_000))),
             5 => fault(Fault::Eat),
             6 => fault(Fault::Sleep(random.millis(500, 120_000))),

@@ -41,6 +41,7 @@ function blankPage() {
   if (!missingPackage()) {
     imports.everwire = `/pkg/${entryFile('.')}`;
     imports['everwire/slim'] = `/pkg/${entryFile('./slim')}`;
+    imports['everwire/exactly-once'] = `/pkg/${entryFile('./exactly-once')}`;
   }
   return `<!doctype html><meta charset="utf-8"><title>everwire end to end</title><link rel="icon" href="data:,">
 <script type="importmap">${JSON.stringify({ imports })}</script><body></body>`;
@@ -60,7 +61,7 @@ function bundle(name) {
           write: false,
           format: 'esm',
           target: 'es2022',
-          external: ['everwire', 'everwire/slim'],
+          external: ['everwire', 'everwire/slim', 'everwire/exactly-once'],
           logLevel: 'error',
         });
         return result.outputFiles[0].text;

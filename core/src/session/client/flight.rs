@@ -81,10 +81,21 @@ impl Flight {
         self.rate = Some(self.rate.map_or(rate, |before| rate.min(before.midpoint(rate))));
     }
 
+    /// What has got through only when the rate was halved so often goes on at that: acks alone would never lower it, and the
+    /// next long frame would cost as many links again. [LIVE-10]
+    pub(super) fn believe(&mut self, halvings: u32) {
+        if halvings > 0 {
+            self.rate = Some(self.halved(halvings));
+        }
+    }
+
+    fn halved(&self, halvings: u32) -> u64 {
+        (self.rate.unwrap_or(RATE_ASSUMED) >> halvings.min(16)).max(RATE_MIN)
+    }
+
     /// How long so many octets take, where so many verdicts were followed by a healthy link. [LIVE-10]
     pub(super) fn drain(&self, octets: u64, halvings: u32) -> Duration {
-        let rate = (self.rate.unwrap_or(RATE_ASSUMED) >> halvings.min(16)).max(RATE_MIN);
-        Duration::from_micros(per(octets, rate))
+        Duration::from_micros(per(octets, self.halved(halvings)))
     }
 }
 
@@ -165,6 +176,21 @@ mod tests {
         let flight = Flight::default();
         let spans = [0, 1, 2, 3, 4, 5, 40].map(|halvings| flight.drain(16_000, halvings));
         assert_eq!(spans, [1, 2, 4, 8, 16, 16, 16].map(Duration::from_secs));
+    }
+
+    /// [LIVE-10]
+    #[test]
+    fn what_got_through_at_a_halved_rate_goes_on_at_it_until_measured() {
+        let mut flight = Flight { rate: Some(400_000), ..Flight::default() };
+        flight.believe(0);
+        assert_eq!(flight.rate, Some(400_000));
+        flight.believe(3);
+        assert_eq!((flight.rate, flight.drain(50_000, 0)), (Some(50_000), Duration::from_secs(1)));
+        flight.wrote(0, at(0));
+        flight.confirm(100_000, 100_000, SRTT, Teller::Ack, at(1_050));
+        assert_eq!(flight.rate, Some(75_000), "up by half");
+        flight.believe(40);
+        assert_eq!(flight.rate, Some(1_000));
     }
 
     #[test]

@@ -57,13 +57,17 @@ impl Client {
     /// The application hands over a message, under a ticket that is not in use. It exits once; a request is besides
     /// [`Action::Answered`] or [`Action::Unanswered`], unless it exits refused or dropped.
     pub fn submit(&mut self, message: Outgoing, now: Instant) {
+        let admitted = self.admits(&message);
+        // Before anything can leave, as in the record.
+        if admitted.is_ok() {
+            self.sending.place(message);
+        }
         self.enter(now);
-        let taken = match self.admits(&message) {
-            Ok(()) => self.sending.submit(message),
-            Err(refusal) => Err(refusal),
-        };
-        match taken {
-            Ok(left) => self.exit_all(left),
+        match admitted {
+            Ok(()) => {
+                let left = self.sending.make_room_for(message);
+                self.exit_all(left);
+            }
             Err(Refusal::Closed) => self.exit_unwritten(&message, Unwritten::Closed),
             Err(Refusal::TooLarge) => self.exit_unwritten(&message, Unwritten::TooLarge),
             Err(Refusal::OutboxFull) => self.exit_unwritten(&message, Unwritten::Overflow),

@@ -172,6 +172,7 @@ impl Liveness {
 
     /// The mark, or `received`, has risen. [CLOSE-7]
     pub(super) fn progressed(&mut self, way: Way) {
+        self.flight.believe(self.doublings[way as usize]);
         self.doublings[way as usize] = 0;
         self.doublings[Way::Neither as usize] = 0;
         if self.judged == Some(way) || self.judged == Some(Way::Neither) {

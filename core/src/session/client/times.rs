@@ -156,7 +156,7 @@ impl Client {
 
     pub(super) fn ping(&mut self, now: Instant) {
         let x = self.liveness.ping(|x| super::work::head_bytes(&Outbound::Ping(x)), now);
-        self.link.buffered += super::work::head_bytes(&Outbound::Ping(x));
+        self.link.buffered = self.link.buffered.saturating_add(super::work::head_bytes(&Outbound::Ping(x)));
         self.order(Action::Write { link: self.number, frame: Outbound::Ping(x) });
     }
 

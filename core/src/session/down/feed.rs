@@ -350,7 +350,7 @@ impl Feed {
             self.filter.insert(subject.clone(), from);
         }
         if !subjects.is_empty() {
-            out.push(Outbound::Lost(Loss { subjects, first: from + 1 }));
+            out.push(Outbound::Lost(Loss { subjects, first: from.saturating_add(1) }));
         }
     }
 

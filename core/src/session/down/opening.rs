@@ -131,8 +131,9 @@ impl Opening {
                 lost.push(self.own.clone());
             }
         }
-        opened.lost =
-            Some(lost).filter(|lost| !lost.is_empty()).map(|subjects| Loss { subjects, first: head + 1 });
+        opened.lost = Some(lost)
+            .filter(|lost| !lost.is_empty())
+            .map(|subjects| Loss { subjects, first: head.saturating_add(1) });
         Ok(opened)
     }
 }

@@ -6,6 +6,7 @@ use super::pending::{Delivery, Pending};
 use super::rooms::{LinkRooms, Place, Seat};
 use super::{Amount, Violation};
 use crate::engine::{LogEpoch, Subject};
+use crate::frame::NUMBER_MAX;
 
 /// What the host keeps. It is written before the action that it belongs to is carried out; everything else of a
 /// [`super::Reader`] may be lost.
@@ -175,7 +176,7 @@ pub enum Report {
 
 pub(super) fn check_loss(loss: &Loss, position: u64) -> Result<u64, Violation> {
     let subjects: BTreeSet<_> = loss.subjects.iter().collect();
-    match loss.first.checked_sub(1) {
+    match loss.first.checked_sub(1).filter(|from| *from < NUMBER_MAX) {
         Some(from) if from >= position && !subjects.is_empty() && subjects.len() == loss.subjects.len() => {
             Ok(from)
         }

@@ -92,7 +92,7 @@ impl<P: Content> Node<P> {
         // What is stored takes its slot before another call is made.
         self.runs();
         let Some(link) = self.link.as_mut() else { return };
-        let running = link.running.len() + link.elsewhere;
+        let running = link.running.len().saturating_add(link.elsewhere);
         link.settling.set_slots(REQUESTS_MAX.saturating_sub(running));
         if let Some(call) = link.settling.call(now) {
             let id = self.calls.issue(Slot::Settle, now);

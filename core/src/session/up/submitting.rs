@@ -34,27 +34,35 @@ impl Sending {
     /// Takes a message, without a number [SEND-1]; answers those that had to leave for it.
     pub fn submit(&mut self, message: Outgoing) -> Result<Vec<Exited>, Refusal> {
         self.admits(&message)?;
-        let mut left = Vec::new();
-        let twin = self.waiting.twin_of(&message);
-        while !self.has_room_for(u64::from(message.bytes), twin) {
-            let spare = match self.config.overflow {
-                Overflow::Reject => return Err(Refusal::OutboxFull),
-                Overflow::DropNewest => {
-                    left.push(unwritten(message, Unwritten::Overflow));
-                    return Ok(left);
-                }
-                Overflow::DropOldest => self.waiting.pop_spare(),
-            };
-            let Some(spare) = spare else { return Err(Refusal::OutboxFull) };
-            left.push(unwritten(spare, Unwritten::Overflow));
-            if twin.is_some_and(|twin| twin.ticket == spare.ticket) {
-                return self.submit(message).map(|more| left.into_iter().chain(more).collect());
-            }
-        }
+        self.place(message);
+        Ok(self.make_room_for(message))
+    }
+
+    /// Puts a message that is admitted where the host's record has it: behind its twin, which has not left yet. What
+    /// leaves from here on leaves both by name, so that neither loses its order.
+    pub(in crate::session) fn place(&mut self, message: Outgoing) {
         self.waiting.insert(message);
+    }
+
+    /// What has to leave for a message that has been placed, unless that has left itself by now.
+    pub(in crate::session) fn make_room_for(&mut self, message: Outgoing) -> Vec<Exited> {
+        let mut left = Vec::new();
+        if !self.waiting.iter().any(|waiting| waiting.ticket == message.ticket) {
+            return left;
+        }
+        let twin = self.waiting.twin_of(&message);
+        if self.config.overflow == Overflow::DropNewest && self.is_over(twin) {
+            self.waiting.remove(message.ticket);
+            left.push(unwritten(message, Unwritten::Overflow));
+            return left;
+        }
         if let Some(twin) = twin {
             self.waiting.remove(twin.ticket);
             left.push(unwritten(twin, Unwritten::Replaced));
+        }
+        while self.is_over(None) {
+            let Some(spare) = self.waiting.pop_spare_but(Some(message.ticket)) else { break };
+            left.push(unwritten(spare, Unwritten::Overflow));
         }
         if mutant!(NumberAtSubmit) {
             while let Some(message) = self.waiting.pop_front() {
@@ -62,7 +70,14 @@ impl Sending {
                 self.numbered.push_back(Numbered { n: self.written, message, withdrawn: false });
             }
         }
-        Ok(left)
+        left
+    }
+
+    /// Whether more waits than may, without this one.
+    fn is_over(&self, without: Option<Outgoing>) -> bool {
+        let (freed, freed_bytes) = without.map_or((0, 0), |twin| (1, u64::from(twin.bytes)));
+        self.waiting.len() - freed > self.config.messages_max as usize
+            || self.waiting.bytes() - freed_bytes > self.config.bytes_max
     }
 
     /// Lets go of what a message has replaced or pushed out with which an earlier instance stopped. [KEEP-1]
@@ -70,10 +85,8 @@ impl Sending {
         let replaced = self.waiting.take_replaced();
         let mut left: Vec<_> =
             replaced.into_iter().map(|message| unwritten(message, Unwritten::Replaced)).collect();
-        while self.waiting.len() > self.config.messages_max as usize
-            || self.waiting.bytes() > self.config.bytes_max
-        {
-            let Some(spare) = self.waiting.pop_spare() else { break };
+        while self.is_over(None) {
+            let Some(spare) = self.waiting.pop_spare_but(None) else { break };
             left.push(unwritten(spare, Unwritten::Overflow));
         }
         left

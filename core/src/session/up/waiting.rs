@@ -57,9 +57,12 @@ impl Waiting {
         Some(message)
     }
 
-    /// Takes the one that can best be spared: the oldest of the lowest priority.
-    pub fn pop_spare(&mut self) -> Option<Outgoing> {
-        let message = self.lanes.values_mut().find_map(VecDeque::pop_front)?;
+    /// Takes the one that can best be spared, other than this: the oldest of the lowest priority.
+    pub(super) fn pop_spare_but(&mut self, kept: Option<Ticket>) -> Option<Outgoing> {
+        let message = self.lanes.values_mut().find_map(|lane| {
+            let at = usize::from(lane.front().is_some_and(|front| Some(front.ticket) == kept));
+            lane.remove(at)
+        })?;
         self.uncount(&message);
         Some(message)
     }

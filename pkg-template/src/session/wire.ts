@@ -1,0 +1,706 @@
+// The wire of `exactly-once` as JavaScript sees it: promises, events, rooms, and the payloads by ticket and delivery. No
+// protocol and no policy.
+import type {
+  CloseOptions, HistoryOptions, HistoryPage, RequestOptions, SessionEnvelope, SessionErrorCode, SessionEventMap, SessionOptions,
+  SessionReceipt, SessionSendOptions, UndeliveredReason,
+} from '../../types/exactly-once.js';
+import type { UrlSource } from '../../types/index.js';
+import { compose, decodeOwn, encode, type Frame, type Ids, idSource } from '../envelope.ts';
+import { EverwireError, report } from '../errors.ts';
+import { Announcer } from '../events.ts';
+import { acquire, type Instance } from '../instance.ts';
+import { checkSignal, fail, timeout as checkTimeout, within } from '../options.ts';
+import { checkUrl, settle } from '../dial.ts';
+import * as codes from './codes.ts';
+import { NONE, type SessionExports, type SessionHost } from './contract.ts';
+import { type Inbound, isMessage, read } from './inbound.ts';
+import { checkSession, checkToken, type SessionSettings } from './options.ts';
+import { frameOf, helloBody, lengthOf, transmit } from './outbound.ts';
+import { Room } from './room.ts';
+
+/** A message on its way. The octets are all that is kept of the content: whoever needs it parses it again. */
+interface Kept {
+  id: string;
+  type: string;
+  octets: Frame;
+  bytes: number;
+  numbered: boolean;
+  key: string | undefined;
+  resolve(receipt: SessionReceipt): void;
+  reject(error: unknown): void;
+  unhook(): void;
+  /** Of a request: what its promise is told. */
+  answer?: { resolve(reply: SessionEnvelope): void; reject(error: unknown): void };
+}
+
+interface Paging {
+  messages: SessionEnvelope[];
+  resolve(page: HistoryPage): void;
+  reject(error: unknown): void;
+  unhook(): void;
+}
+
+type Message = SessionEnvelope;
+interface Handler {
+  fn: ((message: Message) => unknown) | undefined;
+  room: string | undefined;
+  /** The end of the one before, if they are to run one after the other. */
+  tail: Promise<unknown> | undefined;
+}
+
+const CLOSED = 5;
+/** The longest timer of a request. [REQ-10] */
+const REQUEST_MAX_MS = 3_600_000;
+const REQUEST_MS = 30_000;
+/** The core asks for so many secrets at a time: a spare producer, and two for the case that the producer is unknown. */
+const FRESH_BYTES = 48;
+const SUBPROTOCOL = 'everwire.v1';
+/** Ids of settled messages that are kept to be able to say which receipts are no longer backed. [EPOCH-4] */
+const SETTLED_IDS_MAX = 1024;
+/** A receipt names a message; each state is sent once in the life of a page. So many are remembered. [SEND-26] */
+const RECEIPTS_MAX = 8192;
+
+const noop = () => {};
+
+export class SessionWire extends Announcer {
+  #settings: SessionSettings;
+  #instance: Instance;
+  /** 0 as soon as the core no longer knows this wire. */
+  #handle = 0;
+  #state = 0;
+  #url: UrlSource;
+  #redirect: string | undefined;
+  /** The dial whose answer is still wanted, or 0. */
+  #link = 0;
+  #socket: WebSocket | undefined;
+  #token: string | undefined;
+  #ids: Ids;
+  #kept = new Map<number, Kept>();
+  #settledIds = new Map<number, string>();
+  #casts = new Map<number, Frame>();
+  #lastTicket = 0;
+  #keys = new Map<string, { number: number; uses: number }>();
+  #lastKey = 0;
+  #queued = 0;
+  #queuedBytes = 0;
+  #handlers = new Map<string, Handler[]>();
+  #rooms = new Map<string, Room>();
+  #pages = new Map<number, Paging>();
+  #lastPage = 0;
+  #inHand: Inbound = { head: '', found: [0, 0, NONE, NONE], texts: [], elements: [], url: undefined };
+  /** Received and not started, in the order of their deliveries. */
+  #received: Message[] = [];
+  /** Deliveries that have ended since the core was last told. */
+  #ended: number[] = [];
+  #epoch = '';
+  #identity: string | undefined;
+  #receipted = new Set<string>();
+  #left = false;
+  #over = false;
+  #unhooks: (() => void)[] = [];
+  #resolveClosed!: () => void;
+  #closed = new Promise<void>((resolve) => (this.#resolveClosed = resolve));
+
+  constructor(compile: () => WebAssembly.Module, url: UrlSource, options?: SessionOptions) {
+    super();
+    this.#settings = checkSession(options);
+    this.#url = typeof url === 'function' ? url : checkUrl(url);
+    this.#instance = acquire(compile);
+    const random = crypto.getRandomValues(new Uint32Array(5));
+    this.#ids = idSource(random.subarray(2));
+    this.#instance.wires.add(this.#coreDied);
+    const config = Float64Array.of(random[0]!, random[1]!, ...this.#settings.config);
+    const producer = crypto.getRandomValues(new Uint8Array(16));
+    this.#handle = (this.#instance as any).call('wire_create', this.#host(), config, producer) ?? 0;
+    const { signal } = this.#settings;
+    const closeNow = () => void this.close({ timeout: 0 });
+    if (signal?.aborted) closeNow();
+    else {
+      this.#unhooks.push(onAbort(signal, closeNow));
+      this.#call('wire_connect');
+    }
+  }
+
+  get state() {
+    return (['connecting', 'open', 'waiting', 'offline', 'closing', 'closed'] as const)[this.#state]!;
+  }
+
+  get queued() {
+    return this.#queued;
+  }
+
+  get queuedBytes() {
+    return this.#queuedBytes;
+  }
+
+  get identity() {
+    return this.#identity;
+  }
+
+  on(type: string, fn: (message: Message) => unknown, options?: { serial?: boolean }): () => void {
+    return this.listen(type, undefined, fn, options);
+  }
+
+  /** As `on`, of one room only. */
+  listen(type: string, room: string | undefined, fn: (message: Message) => unknown, options?: { serial?: boolean } | null): () => void {
+    if (typeof type !== 'string') fail('type', 'a string', type);
+    if (typeof fn !== 'function') fail('handler', 'a function', fn);
+    const handler: Handler = { fn, room, tail: options?.serial ? Promise.resolve() : undefined };
+    // Lists are replaced, never changed: one that is being iterated over stays as it is.
+    this.#handlers.set(type, [...(this.#handlers.get(type) ?? []), handler]);
+    return () => {
+      handler.fn = undefined;
+      const rest = this.#handlers.get(type)?.filter((other) => other !== handler);
+      if (rest?.length) this.#handlers.set(type, rest);
+      else this.#handlers.delete(type);
+    };
+  }
+
+  send(type: string, content: unknown, options?: SessionSendOptions | null): Promise<SessionReceipt> {
+    return this.#submit(type, content, options, undefined);
+  }
+
+  request(type: string, content: unknown, options?: RequestOptions | null): Promise<Message> {
+    const { timeout, ...rest } = options ?? {};
+    const reply = new Promise<Message>((resolve, reject) => {
+      const answerMs = within('timeout', timeout, REQUEST_MS, 1, REQUEST_MAX_MS);
+      // It is the reply that the caller waits for; a request that leaves unstored rejects that.
+      void this.#submit(type, content, { ...rest, meta: { ...rest.meta, request: true } }, { resolve, reject, answerMs });
+    });
+    reply.catch(noop);
+    return reply;
+  }
+
+  /** True: it went out. */
+  cast(type: string, content: unknown, options?: { to?: string }): boolean {
+    const ticket = this.#nextTicket();
+    const envelope = compose(this.#ids.next(ticket), type, this.#settings.sender, options?.to ?? null, content, undefined);
+    const octets = encode(envelope, true, this.#settings.maxMessageBytes);
+    this.#casts.set(ticket, octets);
+    const went = this.#call('wire_cast', ticket, lengthOf(octets) + (typeof octets === 'string' ? 2 : 0), typeof octets !== 'string');
+    this.#casts.delete(ticket);
+    return !!went;
+  }
+
+  join(name: string): Room {
+    if (typeof name !== 'string') fail('room', 'a string', name);
+    let room = this.#rooms.get(name);
+    if (!room) {
+      const refused = this.#call('wire_join', name);
+      if (refused) fail('room', refused === 1 ? '1 – 128 UTF-8 bytes without control characters' : 'one of at most 256', name);
+      room = new Room(this, name);
+      this.#rooms.set(name, room);
+      if (!this.#handle) room.deny('closed');
+    }
+    return room;
+  }
+
+  /** From `Room.leave`. */
+  leave(room: Room): void {
+    if (this.#rooms.get(room.name) !== room) return;
+    this.#rooms.delete(room.name);
+    this.#call('wire_leave', room.name);
+  }
+
+  history(room: string, options?: HistoryOptions | null): Promise<HistoryPage> {
+    const { before, count = 50, signal } = options ?? {};
+    within('count', count, 50, 1, 256);
+    if (!Number.isInteger(count)) fail('count', 'a whole number, 1 – 256', count);
+    if (signal) checkSignal(signal);
+    const page = ++this.#lastPage;
+    return new Promise<HistoryPage>((resolve, reject) => {
+      if (signal?.aborted) return reject(new EverwireError('aborted', undefined, signal.reason));
+      const paging: Paging = { messages: [], resolve, reject, unhook: noop };
+      this.#pages.set(page, paging);
+      const refused = this.#call('wire_page', page, room, before?.logEpoch ?? '', before?.s ?? NONE, count);
+      if (refused !== 0) {
+        this.#pages.delete(page);
+        reject(refused === 1 ? new TypeError('everwire: room must be 1 – 128 UTF-8 bytes without control characters')
+          : new EverwireError(refused === 2 ? 'outbox-full' : 'closed'));
+      } else if (this.#pages.has(page)) paging.unhook = onAbort(signal, () => this.#call('wire_page_abort', page));
+    });
+  }
+
+  /** Sends the receipt that a message has been read; false if none is due. */
+  markRead(message: Message): boolean {
+    return this.#receipt(message, 'read');
+  }
+
+  close(options?: CloseOptions | null): Promise<void> {
+    const { timeout: drain, signal } = options ?? {};
+    if (signal) checkSignal(signal);
+    const drainMs = checkTimeout('timeout', drain, this.#settings.closeTimeout);
+    this.#left = true;
+    this.#call('wire_close', signal?.aborted ? 0 : drainMs);
+    // A second call with no time left ends the first.
+    if (this.#handle) this.#unhooks.push(onAbort(signal, () => this.#call('wire_close', 0)));
+    return this.#closed;
+  }
+
+  reconnect(): void {
+    this.#call('wire_reconnect');
+  }
+
+  [(Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')) as typeof Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #submit(
+    type: string, content: unknown, options: SessionSendOptions | null | undefined,
+    request: { resolve(reply: Message): void; reject(error: unknown): void; answerMs: number } | undefined,
+  ): Promise<SessionReceipt> {
+    const ticket = this.#nextTicket();
+    let id = this.#ids.next(ticket);
+    let resolve!: (receipt: SessionReceipt) => void;
+    let reject!: (error: unknown) => void;
+    const promise = new Promise<SessionReceipt>((yes, no) => {
+      resolve = yes;
+      reject = no;
+    });
+    promise.catch(noop);
+    let envelope = { id, type, content } as Message;
+    const refuse = (error: EverwireError<any>, message: () => object = () => envelope) => {
+      reject(error);
+      request?.reject(error);
+      this.#undelivered(id, type, 'never-written', error.code as SessionErrorCode, message);
+    };
+    let octets: Frame;
+    let priority: number, ttl: number, named: string | undefined, signal: AbortSignal | undefined;
+    try {
+      const { to = null, meta } = options ?? {};
+      ({ id = id, signal } = options ?? {});
+      priority = options?.priority === undefined ? 0 : within('priority', options.priority, 0, 0, 255);
+      ttl = options?.ttl === undefined ? NONE : within('ttl', options.ttl, 0, 1, 2 ** 53 - 1);
+      named = options?.key;
+      if (named !== undefined && typeof named !== 'string') fail('key', 'a string', named);
+      if (signal) checkSignal(signal);
+      envelope = compose(id, type, this.#settings.sender, to, content, meta) as Message;
+      octets = encode(envelope, true, this.#settings.maxMessageBytes);
+    } catch (error) {
+      refuse(error instanceof EverwireError ? error : new EverwireError('content', undefined, error));
+      return promise;
+    }
+    const bytes = lengthOf(octets);
+    const message = () => decodeOwn(octets);
+    if (bytes > this.#settings.maxMessageBytes) refuse(new EverwireError('too-large'), message);
+    else if (!this.#handle) refuse(new EverwireError('closed'), message);
+    else if (signal?.aborted) refuse(new EverwireError('aborted', undefined, signal.reason), message);
+    else {
+      const kept: Kept = { id, type, octets, bytes, numbered: false, key: named, resolve, reject, unhook: noop, ...(request && { answer: request }) };
+      this.#kept.set(ticket, kept);
+      this.#queued++;
+      this.#queuedBytes += bytes;
+      const binary = typeof octets !== 'string';
+      const key = this.#keyNumber(named);
+      this.#useKey(named, key);
+      const refused = this.#call('wire_submit', ticket, bytes, binary, priority, key, ttl, request?.answerMs ?? NONE);
+      if (refused) {
+        this.#forget(ticket);
+        refuse(new EverwireError(codes.refusal[refused - 1]!), message);
+      } else if (this.#kept.has(ticket)) {
+        kept.unhook = onAbort(signal, () => {
+          const error = new EverwireError('aborted', undefined, signal!.reason);
+          // With a number the message stays and is told by `settled` or `undelivered`; only the promise is let go.
+          kept.reject(error);
+          kept.answer?.reject(error);
+          this.#call('wire_abort', ticket);
+        });
+      }
+    }
+    return promise;
+  }
+
+  /** The core compares numbers. A key has one as long as anything with it waits. */
+  #keyNumber(key: string | undefined): number {
+    if (key === undefined) return NONE;
+    return this.#keys.get(key)?.number ?? (this.#lastKey = (this.#lastKey + 1) >>> 0);
+  }
+
+  #useKey(key: string | undefined, number: number): void {
+    if (key === undefined) return;
+    const known = this.#keys.get(key);
+    if (known) known.uses++;
+    else this.#keys.set(key, { number, uses: 1 });
+  }
+
+  #freeKey(key: string | undefined): void {
+    const known = key === undefined ? undefined : this.#keys.get(key);
+    if (known && !--known.uses) this.#keys.delete(key!);
+  }
+
+  /** What Rust calls. Nothing in here throws or runs user code. */
+  #host(): SessionHost {
+    return {
+      dial: (link, redirected) => {
+        this.#link = link;
+        this.#queue(() => void this.#dial(link, redirected));
+      },
+      renew: (link) => this.#queue(() => void this.#renew(link)),
+      forget_socket: () => {
+        this.#socket = undefined;
+      },
+      hello: (socket, head, numbers, texts) => transmit(socket, head + helloBody(numbers, texts, this.#token ?? null)),
+      write: transmit,
+      send: (socket, head, tickets, withdrawn) => {
+        const messages = Array.from(tickets, (ticket) => this.#kept.get(ticket));
+        const frame = frameOf(head, messages.map((kept) => kept?.octets), withdrawn);
+        for (const kept of messages) if (kept && !kept.numbered) this.#leaveQueue(kept);
+        return frame !== undefined && transmit(socket, frame);
+      },
+      cast: (socket, head, ticket) => {
+        const frame = frameOf(head, [this.#casts.get(ticket)], false);
+        return frame !== undefined && transmit(socket, frame);
+      },
+      auth: (socket, head) => transmit(socket, head + JSON.stringify({ token: this.#token })),
+      inspect: (data) => {
+        const present = this.#socket?.url ?? '';
+        const follows = (url: string) => !!this.#free('wire_follows', url, present, this.#settings.redirects);
+        this.#inHand = read(data, this.#wants, follows);
+        if (this.#inHand.url !== undefined) this.#redirect = this.#inHand.url;
+      },
+      head: () => this.#inHand.head,
+      found: () => Float64Array.from(this.#inHand.found),
+      texts: () => this.#inHand.texts,
+      received: (indices) => {
+        for (const index of indices) this.#received.push(this.#inHand.elements[index] as Message);
+      },
+      started: (numbers) => {
+        const epoch = this.#epoch;
+        for (let at = 0; at < numbers.length; at += 2) {
+          const [delivery, s] = [numbers[at]!, numbers[at + 1]!];
+          const message = { ...this.#received.shift()!, logEpoch: epoch, s };
+          this.#instance.queueMessage(() => this.#deliver(delivery, message));
+        }
+      },
+      casts: () => {
+        for (const element of this.#inHand.elements) {
+          if (isMessage(element)) this.#instance.queueMessage(() => this.#handle_cast({ ...element, cast: true } as unknown as Message));
+        }
+      },
+      answered: (ticket) => {
+        const [reply] = this.#inHand.elements;
+        const kept = this.#kept.get(ticket) ?? this.#waitingAnswers.get(ticket);
+        this.#waitingAnswers.delete(ticket);
+        kept?.answer?.resolve((isMessage(reply) ? reply : { type: 'error', content: null }) as Message);
+        if (kept) delete kept.answer;
+      },
+      paged: (page, mark, numbers) => {
+        const paging = this.#pages.get(page);
+        if (!paging) return;
+        const epoch = this.#epoch;
+        this.#inHand.elements.forEach((element, at) => {
+          if (isMessage(element)) paging.messages.push({ ...element, logEpoch: epoch, s: numbers[at]! } as unknown as Message);
+        });
+        if (mark === 0) return;
+        this.#pages.delete(page);
+        paging.unhook();
+        const [first] = paging.messages;
+        paging.resolve({ messages: paging.messages, older: mark === 1 && first ? { logEpoch: epoch, s: first.s! } : null });
+      },
+      page_failed: (page, why, code) => {
+        const paging = this.#pages.get(page);
+        this.#pages.delete(page);
+        paging?.unhook();
+        const name = codes.pageFailure[why]!;
+        paging?.reject(new EverwireError(name === 'closed' ? 'aborted' : name, code || undefined));
+      },
+      settled: (tickets, durable) => {
+        for (const ticket of tickets) this.#settled(ticket, durable);
+      },
+      exited: (ticket, _n, exit, why, durable, code) => {
+        if (exit === 0) return this.#settled(ticket, durable);
+        const kept = this.#forget(ticket);
+        if (!kept) return;
+        const [reason, error] = exit === 1 ? (['refused', 'refused'] as const) : codes.dropped[why]!;
+        const told = new EverwireError(error, code || undefined);
+        kept.reject(told);
+        kept.answer?.reject(told);
+        this.#undelivered(kept.id, kept.type, reason, error, () => decodeOwn(kept.octets), code);
+      },
+      unanswered: (ticket, why) => {
+        const kept = this.#kept.get(ticket) ?? this.#waitingAnswers.get(ticket);
+        this.#waitingAnswers.delete(ticket);
+        kept?.answer?.reject(new EverwireError(codes.dropped[why]![1]));
+        if (kept) delete kept.answer;
+      },
+      unbacked: (_ranges, tickets) => {
+        const ids = Array.from(tickets, (ticket) => this.#settledIds.get(ticket)).filter((id) => id !== undefined);
+        this.#emit('unbacked', () => ({ ids }));
+      },
+      joined: (room) => this.#queue(() => this.#rooms.get(room)?.admit()),
+      denied: (room, code) => {
+        const denied = this.#rooms.get(room);
+        this.#rooms.delete(room);
+        this.#queue(() => denied?.deny(code));
+        this.#emit('denied', () => ({ room, code }));
+      },
+      lost: (rooms) => this.#emit('lost', () => ({ rooms })),
+      state: (state) => this.#setState(state),
+      opened: (numbers, [identity, epoch, ...joined]) => {
+        this.#identity = identity;
+        this.#epoch = epoch!;
+        this.#redirect = undefined;
+        const [link, durable, maxMessageBytes, , serverTime, attempts] = numbers;
+        for (const room of joined) this.#queue(() => this.#rooms.get(room)?.admit());
+        this.#emit('open', () => ({ link: link!, attempts: attempts!, identity: identity!, durable: !!durable, maxMessageBytes: maxMessageBytes!, serverTime: serverTime! }));
+      },
+      ended: (_link, why, code, retryMs, clause, reason, wasClean) => {
+        this.#socket = undefined;
+        const cause = codes.why[why]!;
+        const willRetry = retryMs >= 0 || cause === 'suspended';
+        if (!willRetry) {
+          this.#over = true;
+          if (cause === 'auth-refused' || cause === 'max-attempts') this.#error(new EverwireError(cause));
+        }
+        this.#emit('close', () => ({ code, reason, wasClean, cause, clause: clause || null, willRetry, retryIn: retryMs >= 0 ? retryMs : null }));
+      },
+      reconnecting: (attempt, delay, why, code) => {
+        this.#link = 0;
+        this.#emit('reconnecting', () => ({ attempt, delay, cause: codes.why[why]!, code }));
+      },
+      notice: (kind, _a, _b, clause) => {
+        const code = codes.notice[kind];
+        if (code) this.#error(new EverwireError(code, clause || undefined));
+      },
+    };
+  }
+
+  /** Requests that are stored and not answered. */
+  #waitingAnswers = new Map<number, Kept>();
+
+  #wants = (message: { type?: unknown; receiver?: unknown }): boolean => {
+    if (message.type === 'receipt') return this.hears('read') || this.hears('delivered') || this.#handlers.has('receipt');
+    const handlers = this.#handlers.get(message.type as string);
+    return !!handlers?.some((handler) => handler.room === undefined || handler.room === message.receiver);
+  };
+
+  /** Asks the user's functions and makes the socket. After every wait the answer may no longer be wanted. */
+  async #dial(link: number, redirected: boolean): Promise<void> {
+    const stale = () => this.#link !== link;
+    try {
+      const token = await this.#askToken();
+      if (stale()) return;
+      const url = redirected && this.#redirect ? this.#redirect : await settle('url', () => (typeof this.#url === 'function' ? this.#url({ token }) : this.#url));
+      if (stale()) return;
+      const socket = new this.#settings.WebSocket(checkUrl(url), [SUBPROTOCOL]);
+      socket.binaryType = 'arraybuffer';
+      const changed = token !== this.#token;
+      this.#token = token;
+      this.#socket = socket;
+      this.#call('wire_dialled', link, socket, changed, crypto.getRandomValues(new Uint8Array(FRESH_BYTES)));
+    } catch (error) {
+      if (stale()) return;
+      // What the constructor throws quotes the url: only its name goes on.
+      this.#error(error instanceof EverwireError ? error : new EverwireError('connect', String((error as Error)?.name)));
+      this.#call('wire_dial_failed', link);
+    }
+  }
+
+  async #renew(link: number): Promise<void> {
+    try {
+      this.#token = await this.#askToken();
+      this.#call('wire_renewed', link, 'auth\n'.length + JSON.stringify({ token: this.#token }).length);
+    } catch (error) {
+      this.#error(error instanceof EverwireError ? error : new EverwireError('provider', 'token', error));
+      this.#call('wire_renewal_failed', link);
+    }
+  }
+
+  async #askToken(): Promise<string | undefined> {
+    const { token } = this.#settings;
+    const given = await settle('token', () => (typeof token === 'function' ? token() : token));
+    if (token === undefined) return undefined;
+    try {
+      return checkToken(given);
+    } catch (error) {
+      throw new EverwireError('provider', (error as Error).message);
+    }
+  }
+
+  #deliver(delivery: number, message: Message): void {
+    const over = () => this.#handlersEnded(delivery);
+    // Whoever closed at once, in a handler of the same batch perhaps, wants no more.
+    if (this.#left && this.#state === CLOSED) return over();
+    if (message.type === 'receipt') this.#receiptCame(message);
+    if (this.#settings.receipts && message.receiver === this.#identity) this.#receipt(message, 'delivered');
+    if (!this.#settings.echo && typeof message.id === 'string' && this.#ids.ticketOf(message.id) !== undefined) return over();
+    void Promise.all(this.#run(message)).then(over);
+  }
+
+  #handle_cast(message: Message): void {
+    if (!this.#settings.echo && this.#ids.ticketOf(message.id) !== undefined) return;
+    this.#run(message);
+  }
+
+  /** Calls every handler; answers the ends of those that take their time. They never reject. */
+  #run(message: Message): Promise<unknown>[] {
+    const failed = (error: unknown) => this.#error(new EverwireError('handler', undefined, error), () => report(error));
+    const pending: Promise<unknown>[] = [];
+    for (const handler of this.#handlers.get(message.type) ?? []) {
+      if (handler.room !== undefined && handler.room !== message.receiver) continue;
+      const call = () => handler.fn?.(message);
+      try {
+        const result = handler.tail ? handler.tail.then(call) : call();
+        if (!(typeof (result as any)?.then === 'function')) continue;
+        const ended = Promise.resolve(result).catch(failed);
+        if (handler.tail) handler.tail = ended;
+        pending.push(ended);
+      } catch (error) {
+        failed(error);
+      }
+    }
+    return pending;
+  }
+
+  /** The core is told of all that have ended in one turn at once. */
+  #handlersEnded(delivery: number): void {
+    this.#ended.push(delivery);
+    if (this.#ended.length > 1) return;
+    void Promise.resolve().then(() => {
+      const ended = Float64Array.from(this.#ended);
+      this.#ended = [];
+      this.#call('wire_settled', ended);
+    });
+  }
+
+  #receipt(message: Message, state: 'read' | 'delivered'): boolean {
+    const { id, sender, type, logEpoch, s } = message;
+    const name = `${logEpoch} ${s} ${state}`;
+    const due = typeof id === 'string' && typeof sender === 'string' && typeof s === 'number' && type !== 'receipt' &&
+      sender !== this.#identity && !sender.startsWith('_') && !this.#receipted.has(name);
+    if (!due) return false;
+    if (this.#receipted.size >= RECEIPTS_MAX) this.#receipted.delete(this.#receipted.values().next().value!);
+    this.#receipted.add(name);
+    void this.send('receipt', { logEpoch, s, id, state }, { to: sender });
+    return true;
+  }
+
+  /** Anybody can write one, so it may be anything: a claim of its sender. */
+  #receiptCame({ content, sender }: Message): void {
+    const { id, state, logEpoch, s } = (content ?? {}) as Record<string, unknown>;
+    if (typeof id !== 'string' || (state !== 'read' && state !== 'delivered')) return;
+    this.#emit(state, () => ({ id, by: sender, logEpoch, s }) as any);
+  }
+
+  #nextTicket(): number {
+    do {
+      this.#lastTicket = (this.#lastTicket + 1) >>> 0;
+    } while (this.#kept.has(this.#lastTicket) || this.#waitingAnswers.has(this.#lastTicket));
+    return this.#lastTicket;
+  }
+
+  #settled(ticket: number, durable: boolean): void {
+    const kept = this.#forget(ticket);
+    if (!kept) return;
+    if (kept.answer) this.#waitingAnswers.set(ticket, kept);
+    if (this.#settledIds.size >= SETTLED_IDS_MAX) this.#settledIds.delete(this.#settledIds.keys().next().value!);
+    this.#settledIds.set(ticket, kept.id);
+    kept.resolve({ level: 'stored', durable, id: kept.id });
+    if (this.hears('settled')) this.#emit('settled', () => ({ id: kept.id, messageType: kept.type, durable }));
+  }
+
+  #leaveQueue(kept: Kept): void {
+    kept.numbered = true;
+    this.#freeKey(kept.key);
+    this.#queued--;
+    this.#queuedBytes -= kept.bytes;
+  }
+
+  #forget(ticket: number): Kept | undefined {
+    const kept = this.#kept.get(ticket);
+    this.#kept.delete(ticket);
+    kept?.unhook();
+    if (kept && !kept.numbered) this.#leaveQueue(kept);
+    return kept;
+  }
+
+  #undelivered(id: string, messageType: string, reason: UndeliveredReason, cause: SessionErrorCode, message: () => object, code = ''): void {
+    this.#emit('undelivered', () => ({ id, messageType, reason, cause, code: code || null, message: message() as Message }));
+  }
+
+  #setState(state: number): void {
+    this.#state = state;
+    this.#emit('statechange', () => ({ state: this.state }));
+    if (state !== CLOSED) return;
+    this.#link = 0;
+    this.#queue(() => this.#finish());
+  }
+
+  /** The core has nothing more to say. */
+  #finish(): void {
+    this.#call('wire_free');
+    this.#handle = 0;
+    this.#socket = undefined;
+    this.#instance.wires.delete(this.#coreDied);
+    this.#leftOver('closed');
+    for (const unhook of this.#unhooks.splice(0)) unhook();
+    this.#resolveClosed();
+  }
+
+  /** What would otherwise wait for ever. */
+  #leftOver(code: SessionErrorCode, cause?: unknown): void {
+    const error = new EverwireError(code, undefined, cause);
+    for (const kept of this.#waitingAnswers.values()) kept.answer?.reject(error);
+    this.#waitingAnswers.clear();
+    for (const paging of this.#pages.values()) paging.reject(error);
+    this.#pages.clear();
+    for (const room of this.#rooms.values()) room.deny(code);
+    this.#rooms.clear();
+  }
+
+  #coreDied = (cause: unknown): void => {
+    this.#handle = 0;
+    try {
+      this.#socket?.close();
+    } catch {
+      // Nothing is left to be done about it.
+    }
+    for (const [ticket, kept] of [...this.#kept]) {
+      const numbered = kept.numbered;
+      this.#forget(ticket);
+      const error = new EverwireError('core-died', undefined, cause);
+      kept.reject(error);
+      kept.answer?.reject(error);
+      this.#undelivered(kept.id, kept.type, numbered ? 'in-doubt' : 'never-written', 'core-died', () => decodeOwn(kept.octets));
+    }
+    this.#leftOver('core-died', cause);
+    if (this.#state !== CLOSED) this.#setState(CLOSED);
+    if (this.#over) return;
+    this.#over = true;
+    const error = new EverwireError('core-died', undefined, cause);
+    this.#error(error, () => report(error));
+    this.#emit('close', () => ({ code: 1006, reason: '', wasClean: false, cause: 'core-died' as const, clause: null, willRetry: false, retryIn: null }));
+  };
+
+  #error(error: EverwireError<SessionErrorCode>, missed?: () => void): void {
+    this.#emit('error', () => ({ error }), missed);
+  }
+
+  /** Queues an event; it is made only if someone has ever listened. `missed` runs if nobody got it. */
+  #emit<Name extends keyof SessionEventMap>(name: Name, fields: () => Omit<SessionEventMap[Name], keyof Event>, missed?: () => void): void {
+    this.#queue(() => this.announce(name, fields, missed));
+  }
+
+  #queue(task: () => void): void {
+    this.#instance.queue(task);
+  }
+
+  /** Calls an export with this wire's handle, unless the core no longer knows it. */
+  #call<Name extends keyof SessionExports>(
+    name: Name, ...args: Parameters<SessionExports[Name]> extends [number, ...infer Rest] ? Rest : never
+  ): ReturnType<SessionExports[Name]> | undefined {
+    return this.#handle ? (this.#instance as any).call(name, this.#handle, ...args) : undefined;
+  }
+
+  /** Calls an export that needs no handle, from within the core's own call. */
+  #free(name: 'wire_follows', ...args: Parameters<SessionExports['wire_follows']>): boolean {
+    return (this.#instance.glue as unknown as SessionExports)[name](...args);
+  }
+}
+
+/** Returns what takes the listener away again. */
+function onAbort(signal: AbortSignal | undefined, fn: () => void): () => void {
+  if (!signal) return noop;
+  signal.addEventListener('abort', fn, { once: true });
+  return () => signal.removeEventListener('abort', fn);
+}

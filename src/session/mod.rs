@@ -1,0 +1,9 @@
+//! The shell around the exactly-once machine: a wire of `everwire.v1`, as the npm package's second WebAssembly drives it.
+//!
+//! It is a module of its own because nobody needs both machines: a page loads the one whose delivery it has asked for.
+
+mod driver;
+pub mod exports;
+pub mod host;
+mod inbound;
+pub(crate) mod page;
