@@ -1,4 +1,4 @@
-// Runs the suite against a server: `node run.mjs URL [--filter WORD] [--quick] [--limit SECONDS] [--json FILE]`.
+// Runs the suite against a server: `node run.mjs URL [--filter WORD] [--quick] [--bail] [--limit SECONDS] [--json FILE]`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { NOT_OBSERVABLE } from './clauses.mjs';
@@ -7,10 +7,13 @@ import { ALWAYS, Test, cut } from './kit.mjs';
 const AT_ONCE = 16;
 const here = (path) => new URL(path, import.meta.url);
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { filter: { type: 'string' }, quick: { type: 'boolean' }, limit: { type: 'string', default: '12' }, json: { type: 'string' } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { filter: { type: 'string' }, quick: { type: 'boolean' }, bail: { type: 'boolean' }, limit: { type: 'string', default: '12' }, json: { type: 'string' } },
+});
 const [url] = positionals;
 if (!url || positionals.length > 1) {
-  console.error('usage: node run.mjs ws://HOST:PORT/PATH [--filter CLAUSE or WORD] [--quick] [--limit SECONDS] [--json FILE]');
+  console.error('usage: node run.mjs ws://HOST:PORT/PATH [--filter CLAUSE or WORD] [--quick] [--bail] [--limit SECONDS] [--json FILE]');
   process.exit(2);
 }
 
@@ -46,7 +49,7 @@ function always() {
 async function pool(list, width) {
   const left = [...list];
   await Promise.all(Array.from({ length: width }, async () => {
-    for (let next; (next = left.shift()); ) await attempt(next);
+    for (let next; !(values.bail && results.some(({ error }) => error !== null)) && (next = left.shift()); ) await attempt(next);
   }));
 }
 

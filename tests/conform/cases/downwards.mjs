@@ -40,6 +40,8 @@ export default function (test) {
     await second.until(() => second.of(room).length === 2, 'two messages');
     await second.fence();
     t.equal(second.of(room).map(({ envelope }) => envelope.content), [4, 5], 'what came');
+    const stored = await second.page(1, room, 2 ** 53 - 1, 10);
+    t.equal([...first.of(room), ...second.of(room)].map(({ s }) => s), stored.s, 'the numbers of two links against the log');
     // From the middle of what the first link brought: with the numbers of the first.
     second.cut();
     const { s } = first.of(room)[0];

@@ -1,6 +1,4 @@
 // §13, §14, §15: pings, announcements, credentials, ends.
-import { spell } from '../kit.mjs';
-
 export default function (test) {
   const text = (receiver, content) => ({ type: 'text', receiver, content });
 
@@ -190,13 +188,16 @@ export default function (test) {
     t.ok(/(^| )window=\d{1,6}$/.test(late.reason), `its reason ${JSON.stringify(late.reason)}`);
     await link.sync();
     t.ok(!link.closed && Date.now() - asked < 4_000, 'closed early');
-    const last = Math.max(...[link, idle].map((one) => one.told));
+    while (Date.now() - asked < 3_300) {
+      await link.settle([text(room)]);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    const last = link.of(room).at(-1).s;
     await Promise.all([link, idle].map((one) => one.closes(4000)));
     const took = Date.now() - asked;
     t.ok(took > 3_800 && took < 9_500, `ended after ${took} ms`);
     const answer = link.replies.find(({ n }) => n === waiting)?.envelope;
     t.equal([answer?.type, answer?.content?.code], ['error', 'in-doubt'], 'the answer to a request that still ran');
-    t.ok(idle.told >= last - 1 && idle.told > idle.welcome.position, `a last advance: told ${idle.told} of ${last}`);
-    t.ok(spell('a') === 'a', 'spelling');
+    t.ok(idle.told >= last, `no last advance: ${idle.told} was told, and ${last} was stored before`);
   }, { phase: 'last', limit: 20_000 });
 }

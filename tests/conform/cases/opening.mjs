@@ -262,8 +262,13 @@ export default function (test) {
     const wire = t.wire();
     (await wire.open()).cut();
     const other = t.wire();
-    const { welcome } = await other.open({ producer: wire.producer, link: 2 });
-    t.equal([welcome.producer, welcome.born], ['kept', 1], 'welcome');
+    other.producer = wire.producer;
+    const link = await other.open({ link: 2 });
+    t.equal([link.welcome.producer, link.welcome.born], ['kept', 1], 'welcome');
+    await link.settle([{ type: 't', receiver: t.room() }]);
+    link.cut();
+    t.equal((await other.open({ link: 3 })).welcome.producer, 'kept', 'producer, once it is used');
+    t.equal((await wire.refused({ link: 4 })).code, 4005, 'the answer to whom it was bound before');
   });
 
   test('a stranger with a refused token fences nobody', ['HELLO-13', 'ENG-13'], async (t) => {

@@ -113,6 +113,31 @@ export default function (test) {
     await link.until(() => link.of(room).length === 2, 'both messages');
   });
 
+  test('joining again is no way to the history either', ['ROOM-13', 'ROOM-4'], async (t) => {
+    const room = t.room('nohistory');
+    const link = await t.wire().open({ held: [8_192, 0] });
+    await link.settle([text(link.welcome.identity, 'stuck')]);
+    const { writer } = await filled(t, ['before'], room);
+    const [, first] = await link.join(room);
+    const [, again] = await link.join(room);
+    t.ok(again >= first, `joined from ${first}, and again from ${again}`);
+    await writer.settle([text(room, 'after')]);
+    link.write(`seen ${link.welcome.position} 8192 0`);
+    link.outstanding.messages = 0;
+    await link.until(() => link.of(room).length > 0, 'a message');
+    t.equal(link.of(room).map(({ envelope }) => envelope.content), ['after'], 'pushed');
+  });
+
+  test('a leave while a join is unanswered', ['ERR-20', 'ROOM-15'], async (t) => {
+    const held = t.room('held-');
+    const link = await t.wire().open();
+    link.write(`join ${held}`);
+    link.write(`leave ${held}`);
+    await link.sync();
+    await t.go(held);
+    await link.until(() => link.joined.length === 1, 'joined');
+  });
+
   test('leaving', ['POS-9', 'ROOM-15', 'ERR-20'], async (t) => {
     const { room, writer } = await filled(t, []);
     const link = await t.wire().open({ rooms: [{ room, from: null }] });
