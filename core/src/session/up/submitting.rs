@@ -19,15 +19,16 @@ impl Sending {
             return Err(Refusal::OutboxFull);
         }
         let twin = self.waiting.twin_of(message);
-        if self.config.overflow == Overflow::Reject && !self.has_room_for(bytes, twin) {
+        if self.config.overflow == Overflow::Reject && !self.fits(1, bytes, twin) {
             return Err(Refusal::OutboxFull);
         }
         Ok(())
     }
 
-    fn has_room_for(&self, bytes: u64, twin: Option<Outgoing>) -> bool {
-        let (freed, freed_bytes) = twin.map_or((0, 0), |twin| (1, u64::from(twin.bytes)));
-        self.waiting.len() - freed < self.config.messages_max as usize
+    /// Whether so many more messages and octets may wait beside what does, this one aside.
+    fn fits(&self, more: usize, bytes: u64, without: Option<Outgoing>) -> bool {
+        let (freed, freed_bytes) = without.map_or((0, 0), |twin| (1, u64::from(twin.bytes)));
+        self.waiting.len() - freed + more <= self.config.messages_max as usize
             && self.waiting.bytes() - freed_bytes + bytes <= self.config.bytes_max
     }
 
@@ -47,11 +48,13 @@ impl Sending {
     /// What has to leave for a message that has been placed, unless that has left itself by now.
     pub(in crate::session) fn make_room_for(&mut self, message: Outgoing) -> Vec<Exited> {
         let mut left = Vec::new();
-        if !self.waiting.iter().any(|waiting| waiting.ticket == message.ticket) {
+        let twin = self.waiting.twin_of(&message);
+        let settled = twin.is_none() && self.fits(0, 0, None);
+        // Looked for only if something has to leave for it: this is on the way of every message.
+        if !settled && !self.waiting.iter().any(|waiting| waiting.ticket == message.ticket) {
             return left;
         }
-        let twin = self.waiting.twin_of(&message);
-        if self.config.overflow == Overflow::DropNewest && self.is_over(twin) {
+        if self.config.overflow == Overflow::DropNewest && !self.fits(0, 0, twin) {
             self.waiting.remove(message.ticket);
             left.push(unwritten(message, Unwritten::Overflow));
             return left;
@@ -60,7 +63,7 @@ impl Sending {
             self.waiting.remove(twin.ticket);
             left.push(unwritten(twin, Unwritten::Replaced));
         }
-        while self.is_over(None) {
+        while !self.fits(0, 0, None) {
             let Some(spare) = self.waiting.pop_spare_but(Some(message.ticket)) else { break };
             left.push(unwritten(spare, Unwritten::Overflow));
         }
@@ -73,19 +76,12 @@ impl Sending {
         left
     }
 
-    /// Whether more waits than may, without this one.
-    fn is_over(&self, without: Option<Outgoing>) -> bool {
-        let (freed, freed_bytes) = without.map_or((0, 0), |twin| (1, u64::from(twin.bytes)));
-        self.waiting.len() - freed > self.config.messages_max as usize
-            || self.waiting.bytes() - freed_bytes > self.config.bytes_max
-    }
-
     /// Lets go of what a message has replaced or pushed out with which an earlier instance stopped. [KEEP-1]
     pub(in crate::session) fn let_go_of_replaced(&mut self) -> Vec<Exited> {
         let replaced = self.waiting.take_replaced();
         let mut left: Vec<_> =
             replaced.into_iter().map(|message| unwritten(message, Unwritten::Replaced)).collect();
-        while self.is_over(None) {
+        while !self.fits(0, 0, None) {
             let Some(spare) = self.waiting.pop_spare_but(None) else { break };
             left.push(unwritten(spare, Unwritten::Overflow));
         }
