@@ -295,22 +295,14 @@ impl Facts {
         }
     }
 
-    /// The application hears that it is in.
-    pub(super) fn joined(&mut self, client: u8, place: Place) {
+    /// The application hears that it is in, and perhaps from where on.
+    pub(super) fn joined(&mut self, client: u8, place: Place, from: Option<u64>) {
         let at = self.log.len();
         self.wished(client, place);
         let stays = self.readers[client as usize].stays.entry(place).or_default();
         if let Some(stay) = stays.last_mut() {
             stay.owed.get_or_insert(at);
-        }
-    }
-
-    /// … and from where on.
-    pub(super) fn joined_from(&mut self, client: u8, place: Place, from: u64) {
-        self.joined(client, place);
-        let stays = self.readers[client as usize].stays.entry(place).or_default();
-        if let Some(stay) = stays.last_mut() {
-            stay.from = Some(from);
+            stay.from = from.or(stay.from);
         }
     }
 

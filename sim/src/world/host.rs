@@ -331,10 +331,10 @@ impl World {
             Action::Opened(opened) => {
                 let epoch = self.epoch_number(&opened.epoch);
                 self.facts.opened(client, epoch)?;
-                self.facts.joined(client, Place::User(client));
+                self.facts.joined(client, Place::User(client), None);
                 for subject in &opened.joined {
                     let place = self.names.place(subject);
-                    self.facts.joined(client, place);
+                    self.facts.joined(client, place, None);
                     self.counts.told("joined");
                 }
                 self.opened[at] = now;
@@ -366,7 +366,7 @@ impl World {
             }
             Action::Joined(joined) => {
                 let place = self.names.place(&joined.subject);
-                self.facts.joined_from(client, place, joined.from);
+                self.facts.joined(client, place, Some(joined.from));
                 self.counts.told("joined");
                 Ok(())
             }

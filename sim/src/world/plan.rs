@@ -54,6 +54,11 @@ pub(super) struct Style {
     pub(super) request: bool,
 }
 
+impl Style {
+    /// It waits as long as it takes, in its turn.
+    const PLAIN: Self = Self { ttl: None, key: None, priority: 0, request: false };
+}
+
 /// Something that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Fault {
@@ -287,25 +292,29 @@ impl Plan {
             // credentials live shorter than it takes, it never arrives.
             let at = BEGIN + random.within(active);
             let client = random.below(self.clients.into()) as u8;
-            let style = Style { ttl: None, key: None, priority: 0, request: false };
             let to = Place::User(random.below(self.clients.into()) as u8);
             self.add(random, at, What::Fault(client, Fault::Slow(8_000, Duration::from_secs(1_200))));
             self.add(
                 random,
                 at,
-                What::Act(client, Act::Send { to, count: 1, octets: 900_000, binary: true, style }),
+                What::Act(
+                    client,
+                    Act::Send { to, count: 1, octets: 900_000, binary: true, style: Style::PLAIN },
+                ),
             );
         }
         if long && self.handlers.asking > 100 {
             // After everything is healed as well: whoever asks then must be answered.
             let at = self.healed + Duration::from_secs(18);
-            let style = Style { ttl: None, key: None, priority: 0, request: false };
             let to = Place::User(random.below(self.clients.into()) as u8);
             let client = random.below(self.clients.into()) as u8;
             self.add(
                 random,
                 at,
-                What::Act(client, Act::Send { to, count: 12, octets: 270_000, binary: true, style }),
+                What::Act(
+                    client,
+                    Act::Send { to, count: 12, octets: 270_000, binary: true, style: Style::PLAIN },
+                ),
             );
         }
         for _ in 0..random.below(30) {
