@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::Result;
 use crate::npm::{self, Size};
@@ -55,19 +56,11 @@ pub(crate) struct Built {
     pub(crate) session_wasm: PathBuf,
 }
 
-/// One of the two WebAssemblies of a package: a page loads the one whose delivery it has asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Machine {
-    BestEffort,
-    ExactlyOnce,
-}
-
 impl Variant {
-    fn flags(self, machine: Machine) -> &'static [&'static str] {
-        match (self, machine) {
-            (Variant::Published, Machine::BestEffort) => &[],
-            (Variant::Trap, Machine::BestEffort) => &["--features", "trap-hooks"],
-            (_, Machine::ExactlyOnce) => &["--no-default-features", "--features", "session"],
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            Variant::Published => &[],
+            Variant::Trap => &["--features", "trap-hooks"],
         }
     }
 
@@ -91,9 +84,8 @@ impl Variant {
 pub(crate) fn build(variant: Variant) -> Result<Built> {
     setup::npm()?;
     let work = variant.work_dir()?;
-    let session_work = work.join("session");
-    let (glue, named) = machine(variant.flags(Machine::BestEffort), &work)?;
-    let (session_glue, _) = machine(variant.flags(Machine::ExactlyOnce), &session_work)?;
+    let (glue, named) = machine(variant.flags(), &work)?;
+    let session_glue = session()?;
 
     let dir = variant.package_dir()?;
     let parts = work.join("parts");
@@ -109,6 +101,17 @@ pub(crate) fn build(variant: Variant) -> Result<Built> {
     })?;
     let session_wasm = session_glue.join("everwire_bg.wasm");
     Ok(Built { dir, parts, named, session_wasm })
+}
+
+/// The WebAssembly of `exactly-once`: a page loads the one whose delivery it has asked for. It is the same in every
+/// variant, and built once a run.
+fn session() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf>> = OnceLock::new();
+    let build = || {
+        let work = workspace::target()?.join("npm-session");
+        machine(&["--no-default-features", "--features", "session"], &work).map(|(glue, _)| glue)
+    };
+    BUILT.get_or_init(build).clone()
 }
 
 /// Compiles, binds and optimises one WebAssembly: the directory of its glue, and the same with function names.
