@@ -14,19 +14,17 @@ use everwire_core::{
     Action, Cause, Client, Closed, Config, Duration, Frame, Instant, Notice, Phase, Reason, Refusal, State,
     Ticket, Window,
 };
-use gloo_timers::callback::Timeout;
 use js_sys::{Function, JsString};
 use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::Closure;
 use web_sys::WebSocket;
 
 use crate::clock::Clock;
 use crate::link::{self, Sink, Transport, WebSocketLink, empty};
-use crate::page::{self, Page};
+use crate::page::{self, OFFLINE, ONLINE, Page, PageEvent};
+use crate::timer::Timer;
 use crate::trap::{self, Place};
 use crate::yard::{self, Remains};
-
-/// `setTimeout` takes a signed 32-bit number; anything above it fires at once.
-const TIMEOUT_MAX_MS: u32 = i32::MAX as u32;
 
 /// Whoever holds payloads and promises for the machine. Nothing here runs code of the user: it is queued.
 pub(crate) trait Host: 'static {
@@ -56,11 +54,6 @@ pub(crate) trait Host: 'static {
     fn timer_ended(&self) {}
 }
 
-struct Armed {
-    at: Instant,
-    timeout: Timeout,
-}
-
 struct Current {
     number: u32,
     transport: Rc<dyn Transport>,
@@ -79,7 +72,7 @@ pub(crate) struct Driver<H: Host> {
     clock: Cell<Clock>,
     draining: Cell<bool>,
     link: RefCell<Option<Current>>,
-    timer: RefCell<Option<Armed>>,
+    timer: Timer,
     page: RefCell<Option<Page>>,
     goodbye: RefCell<Option<Goodbye>>,
     /// The reason in the `close` event of the last link; empty if there was none.
@@ -96,7 +89,7 @@ impl<H: Host> Driver<H> {
             clock: Cell::new(Clock::start()),
             draining: Cell::new(false),
             link: RefCell::new(None),
-            timer: RefCell::new(None),
+            timer: Timer::default(),
             page: RefCell::new(None),
             goodbye: RefCell::new(None),
             reason: RefCell::new(empty()),
@@ -128,9 +121,16 @@ impl<H: Host> Driver<H> {
         let now = self.begin(Place::Export);
         if self.client.borrow().phase() == Phase::Idle {
             self.client.borrow_mut().handle_connect(now);
-            if let Some(sink) = self.sink() {
-                *self.page.borrow_mut() = Page::listen(&sink);
-            }
+            let me = self.me.clone();
+            *self.page.borrow_mut() = Page::listen(
+                &[ONLINE, OFFLINE],
+                self,
+                Closure::new(move |event: PageEvent| {
+                    if let Some(driver) = me.upgrade() {
+                        driver.network_changed(event.kind() == JsValue::from_str(ONLINE));
+                    }
+                }),
+            );
             if page::offline() {
                 self.client.borrow_mut().handle_offline(now);
             }
@@ -207,8 +207,7 @@ impl<H: Host> Driver<H> {
         let (now, slept) = clock.read();
         self.clock.set(clock);
         if slept {
-            // The browser's timer may have stood still: it is armed anew.
-            drop(self.timer.take());
+            self.timer.stop();
             self.client.borrow_mut().handle_wake(now);
         }
         now
@@ -284,23 +283,14 @@ impl<H: Host> Driver<H> {
         }
     }
 
-    /// Sees to it that the timer fires in time. It may fire earlier than needed: most deadlines only ever move
-    /// further away, and a timer that looks once in a while is cheaper than one that is armed anew with every frame.
     fn arm(&self, now: Instant) {
         let Some(at) = self.client.borrow().next_deadline() else { return };
-        if self.timer.borrow().as_ref().is_some_and(|armed| armed.at <= at) {
-            return;
-        }
-        let delay_ms = at.since(now).as_micros().div_ceil(1000).min(u64::from(TIMEOUT_MAX_MS)) as u32;
-        let at = at.min(now + Duration::from_millis(u64::from(delay_ms)));
         let me = self.me.clone();
-        let timeout = Timeout::new(delay_ms, move || {
+        self.timer.arm(at, now, move || {
             if let Some(driver) = me.upgrade() {
                 driver.fired();
             }
         });
-        // The one that this replaces has not fired, so its closure is not running.
-        *self.timer.borrow_mut() = Some(Armed { at, timeout });
     }
 
     fn fired(&self) {
@@ -308,13 +298,22 @@ impl<H: Host> Driver<H> {
         yard::sweep();
         {
             let _frame = yard::Frame::enter();
-            if let Some(armed) = self.timer.take() {
-                yard::bury(Remains::Timer(armed.timeout));
-            }
+            self.timer.fired();
             let now = self.begin(Place::Timer);
             self.finish(now);
         }
         self.host.timer_ended();
+    }
+
+    fn network_changed(&self, online: bool) {
+        let _frame = yard::Frame::enter();
+        let now = self.begin(Place::Page);
+        if online {
+            self.client.borrow_mut().handle_online(now);
+        } else {
+            self.client.borrow_mut().handle_offline(now);
+        }
+        self.finish(now);
     }
 
     fn leave_page(&self) {
@@ -366,17 +365,6 @@ impl<H: Host> Sink for Driver<H> {
         }
         self.finish(now);
     }
-
-    fn network_changed(&self, online: bool) {
-        let _frame = yard::Frame::enter();
-        let now = self.begin(Place::Page);
-        if online {
-            self.client.borrow_mut().handle_online(now);
-        } else {
-            self.client.borrow_mut().handle_offline(now);
-        }
-        self.finish(now);
-    }
 }
 
 impl<H: Host> Drop for Driver<H> {
@@ -384,10 +372,7 @@ impl<H: Host> Drop for Driver<H> {
         if let Some(link) = self.link.take() {
             retire(link, self);
         }
-        if let Some(page) = self.page.take() {
-            page.leave(self);
-            yard::bury(Remains::Page(page));
-        }
+        self.leave_page();
     }
 }
 

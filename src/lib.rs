@@ -37,6 +37,7 @@ mod page;
 #[doc(hidden)]
 pub mod session;
 mod time;
+mod timer;
 #[cfg(not(feature = "trap-hooks"))]
 mod trap;
 #[cfg(feature = "trap-hooks")]

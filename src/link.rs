@@ -62,7 +62,6 @@ pub(crate) trait Sink {
     fn link_opened(&self, link: u32);
     fn link_frame(&self, link: u32, data: &JsValue);
     fn link_closed(&self, link: u32, code: u16, clean: bool, reason: JsString);
-    fn network_changed(&self, online: bool);
 }
 
 /// What the driver needs of a link, whatever carries it.

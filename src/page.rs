@@ -1,6 +1,4 @@
-//! What the page (or the worker) tells about the network.
-
-use std::rc::Rc;
+//! What the page (or the worker) tells.
 
 use js_sys::{Function, JsString};
 use wasm_bindgen::prelude::*;
@@ -20,6 +18,16 @@ extern "C" {
     #[wasm_bindgen(method, getter, structural)]
     fn navigator(this: &Global) -> Option<Navigator>;
 
+    #[cfg(feature = "session")]
+    #[wasm_bindgen(method, getter, structural)]
+    fn document(this: &Global) -> Option<Document>;
+
+    #[cfg(feature = "session")]
+    type Document;
+    #[cfg(feature = "session")]
+    #[wasm_bindgen(method, getter, structural)]
+    fn hidden(this: &Document) -> JsValue;
+
     type Navigator;
     #[wasm_bindgen(method, getter, structural, js_name = onLine)]
     fn on_line(this: &Navigator) -> JsValue;
@@ -27,43 +35,43 @@ extern "C" {
     #[wasm_bindgen(method, getter, structural)]
     fn vendor(this: &Navigator) -> JsValue;
 
-    type PageEvent;
+    pub(crate) type PageEvent;
     #[wasm_bindgen(method, getter, structural, js_name = type)]
-    fn kind(this: &PageEvent) -> JsValue;
+    pub(crate) fn kind(this: &PageEvent) -> JsValue;
+    #[cfg(feature = "session")]
+    #[wasm_bindgen(method, getter, structural)]
+    pub(crate) fn persisted(this: &PageEvent) -> JsValue;
 }
 
-const ONLINE: &str = "online";
-const OFFLINE: &str = "offline";
+pub(crate) const ONLINE: &str = "online";
+pub(crate) const OFFLINE: &str = "offline";
 
 /// Listeners that are removed with it.
 pub(crate) struct Page {
+    kinds: &'static [&'static str],
     listener: Function,
     _closure: Closure<dyn FnMut(PageEvent)>,
 }
 
 impl Page {
-    /// Listens where there is anything to listen to.
-    pub(crate) fn listen(sink: &Rc<dyn Sink>) -> Option<Self> {
-        let to = Rc::downgrade(sink);
-        let closure = Closure::<dyn FnMut(PageEvent)>::new(move |event: PageEvent| {
-            if let Some(sink) = to.upgrade() {
-                sink.network_changed(event.kind() == JsValue::from_str(ONLINE));
-            }
-        });
+    /// Listens to these kinds of events, where there is anything to listen to.
+    pub(crate) fn listen(
+        kinds: &'static [&'static str],
+        sink: &dyn Sink,
+        closure: Closure<dyn FnMut(PageEvent)>,
+    ) -> Option<Self> {
         let listener = sink.guard(closure.as_ref().unchecked_ref());
-        GLOBAL.with(|global| {
-            global.listen(ONLINE, &listener).ok()?;
-            global.listen(OFFLINE, &listener).ok()
-        })?;
-        Some(Self { listener, _closure: closure })
+        GLOBAL.with(|global| kinds.iter().try_for_each(|kind| global.listen(kind, &listener)).ok())?;
+        Some(Self { kinds, listener, _closure: closure })
     }
 
     /// No more events.
     pub(crate) fn leave(&self, sink: &dyn Sink) {
         sink.release(&self.listener);
         GLOBAL.with(|global| {
-            let _ = global.unlisten(ONLINE, &self.listener);
-            let _ = global.unlisten(OFFLINE, &self.listener);
+            for kind in self.kinds {
+                let _ = global.unlisten(kind, &self.listener);
+            }
         });
     }
 }
@@ -79,4 +87,10 @@ pub(crate) fn is_safari() -> bool {
 /// Whether the browser says that there is no network. That there is one proves nothing.
 pub(crate) fn offline() -> bool {
     GLOBAL.with(|global| global.navigator().is_some_and(|navigator| navigator.on_line() == JsValue::FALSE))
+}
+
+/// Whether there is a page and nobody looks at it.
+#[cfg(feature = "session")]
+pub(crate) fn is_hidden() -> bool {
+    GLOBAL.with(|global| global.document().is_some_and(|document| document.hidden().is_truthy()))
 }

@@ -18,8 +18,6 @@ pub(crate) enum Remains {
     Link(#[expect(dead_code, reason = "kept for its closures")] Rc<dyn Transport>),
     Timer(#[expect(dead_code, reason = "kept for its closures")] Timeout),
     Page(#[expect(dead_code, reason = "kept for its closures")] Page),
-    #[cfg(feature = "session")]
-    SessionPage(#[expect(dead_code, reason = "kept for its closures")] crate::session::page::Page),
 }
 
 thread_local! {

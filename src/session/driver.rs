@@ -12,34 +12,25 @@ use std::rc::{Rc, Weak};
 
 use everwire_core::engine::{Producer, Subject};
 use everwire_core::session::Client;
-use everwire_core::session::client::{
-    Action, Cast, Close, Config, Notice, Opened, Outbound, PageAsk, PageFailure, PageUnfit, Phase, Unbacked,
-    Why,
-};
+use everwire_core::session::client::{Action, Cast, Close, Config, Outbound, PageAsk, PageUnfit, Phase, Why};
 use everwire_core::session::down::{Delivery, Unfit};
-use everwire_core::session::up::{Dropped, Exit, Exited, Outgoing, Unwritten, Written};
+use everwire_core::session::up::{Exit, Exited, Outgoing, Written};
 use everwire_core::{Closed, Duration, Instant, Refusal};
-use gloo_timers::callback::Timeout;
-use js_sys::{Array, Float64Array, Function, JsString, Uint32Array};
+use js_sys::{Float64Array, Function, JsString, Uint32Array};
 use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::Closure;
 use web_sys::WebSocket;
 
-use super::host::{NONE, SessionHost, number, number_or_none};
+use super::host::{NONE, SessionHost, number};
 use super::inbound::Inbound;
-use super::page::{self, Page};
+use super::{outbound, page};
 use crate::clock::Clock;
 use crate::instance::InstanceHost;
 use crate::link::{self, Sink, Transport, WebSocketLink, empty};
+use crate::page::{Page, PageEvent, is_hidden, offline};
+use crate::timer::Timer;
 use crate::trap::{self, Place};
 use crate::yard::{self, Remains};
-
-/// `setTimeout` takes a signed 32-bit number; anything above it fires at once.
-const TIMEOUT_MAX_MS: u32 = i32::MAX as u32;
-
-struct Armed {
-    at: Instant,
-    timeout: Timeout,
-}
 
 struct Current {
     number: u64,
@@ -62,7 +53,7 @@ pub(crate) struct Driver {
     clock: Cell<Clock>,
     draining: Cell<bool>,
     link: RefCell<Option<Current>>,
-    timer: RefCell<Option<Armed>>,
+    timer: Timer,
     page: RefCell<Option<Page>>,
     /// How the last link's `close` event put it; empty if there was none.
     reason: RefCell<JsString>,
@@ -86,7 +77,7 @@ impl Driver {
             clock: Cell::new(Clock::start()),
             draining: Cell::new(false),
             link: RefCell::new(None),
-            timer: RefCell::new(None),
+            timer: Timer::default(),
             page: RefCell::new(None),
             reason: RefCell::new(empty()),
             clean: Cell::new(false),
@@ -106,13 +97,22 @@ impl Driver {
     pub(super) fn connect(&self) {
         let now = self.begin(Place::Export);
         if self.client.borrow().phase() == Phase::Idle {
-            *self.page.borrow_mut() = self.me.upgrade().and_then(|me| Page::listen(&me));
+            let me = self.me.clone();
+            *self.page.borrow_mut() = Page::listen(
+                page::KINDS,
+                self,
+                Closure::new(move |event: PageEvent| {
+                    if let Some((driver, event)) = me.upgrade().zip(page::Event::read(&event)) {
+                        driver.page_changed(event);
+                    }
+                }),
+            );
             let mut client = self.client.borrow_mut();
-            if page::is_hidden() {
+            if is_hidden() {
                 client.handle_visible(false, now);
             }
             client.handle_connect(now);
-            if crate::page::offline() {
+            if offline() {
                 client.handle_offline(now);
             }
         }
@@ -194,8 +194,7 @@ impl Driver {
         self.clock.set(clock);
         self.buffered(now);
         if slept {
-            // The browser's timer may have stood still: it is armed anew.
-            drop(self.timer.take());
+            self.timer.stop();
             self.client.borrow_mut().handle_wake(now);
         }
         now
@@ -272,8 +271,8 @@ impl Driver {
             }
             Action::Leave { link, close } => self.leave(link, close),
             Action::Renew { link } => self.host.renew(number(link)),
-            Action::Exited { exited, durable } => self.exited(&exited, durable),
-            Action::Opened(opened) => self.opened(&opened),
+            Action::Exited { exited, durable } => outbound::exited(&self.host, &exited, durable),
+            Action::Opened(opened) => outbound::opened(&self.host, &opened),
             Action::Received(taken) => {
                 let indices: Vec<u32> = taken.fresh.iter().map(|fresh| fresh.index.into()).collect();
                 if !indices.is_empty() {
@@ -282,27 +281,27 @@ impl Driver {
             }
             Action::Joined(place) => self.host.joined(place.subject.as_str(), number(place.from)),
             Action::Denied { subject, code } => self.host.denied(subject.as_str(), &code),
-            Action::Lost { subjects, .. } => self.host.lost(&texts(&subjects)),
-            Action::Unbacked(unbacked) => self.unbacked(&unbacked),
+            Action::Lost { subjects, .. } => self.host.lost(&outbound::texts(&subjects)),
+            Action::Unbacked(unbacked) => outbound::unbacked(&self.host, &unbacked),
             Action::Answered { ticket, .. } => self.host.answered(ticket.0),
-            Action::Unanswered { ticket, why, .. } => self.host.unanswered(ticket.0, dropped(why)),
+            Action::Unanswered { ticket, why, .. } => self.host.unanswered(ticket.0, outbound::dropped(why)),
             Action::Paged { page, mark, numbers } => {
                 let numbers: Vec<f64> = numbers.into_iter().map(number).collect();
                 self.host.paged(page.0, mark as u32, &Float64Array::from(numbers.as_slice()));
             }
-            Action::PageFailed { page, why } => match why {
-                PageFailure::Refused(code) => self.host.page_failed(page.0, 0, code.as_str()),
-                PageFailure::LinkLost => self.host.page_failed(page.0, 1, ""),
-                PageFailure::Lost => self.host.page_failed(page.0, 2, ""),
-                PageFailure::Closed => self.host.page_failed(page.0, 3, ""),
-            },
+            Action::PageFailed { page, why } => outbound::page_failed(&self.host, page, &why),
             Action::Casts => self.host.casts(),
             Action::StateChanged(state) => self.host.state(state as u32),
             Action::Ended { link, why, code, retry } => self.ended(link, why, code, retry),
             Action::Reconnecting { attempt, delay, why, code } => {
-                self.host.reconnecting(attempt, delay.as_millis_f64(), why_number(why), code.into());
+                self.host.reconnecting(
+                    attempt,
+                    delay.as_millis_f64(),
+                    outbound::why_number(why),
+                    code.into(),
+                );
             }
-            Action::Notice(notice) => self.notice(notice),
+            Action::Notice(notice) => outbound::notice(&self.host, notice),
             // For a record that outlives the instance; this host keeps none.
             Action::Keep(_) | Action::Alone { .. } | Action::Produce { .. } | Action::Advanced { .. } => {}
             // Both are above.
@@ -324,7 +323,7 @@ impl Driver {
         // It is ASCII.
         let head = String::from_utf8(head).unwrap_or_default();
         let written = match frame {
-            Outbound::Hello(hello) => self.hello(socket, &head, hello),
+            Outbound::Hello(hello) => outbound::hello(&self.host, socket, &head, hello),
             Outbound::Send(Written { messages, .. }) => {
                 let tickets: Vec<u32> = messages.iter().map(|numbered| numbered.message.ticket.0).collect();
                 let withdrawn = messages.first().is_some_and(|numbered| numbered.withdrawn);
@@ -337,35 +336,6 @@ impl Driver {
         if !written {
             self.client.borrow_mut().handle_write_failed(link, now);
         }
-    }
-
-    fn hello(&self, socket: &WebSocket, head: &str, hello: &everwire_core::session::Hello) -> bool {
-        let mut numbers = vec![
-            number(hello.link),
-            number(hello.oldest),
-            number(hello.written),
-            number_or_none(hello.born),
-            number_or_none(hello.position),
-            number(hello.held.messages),
-            number(hello.held.octets),
-            if hello.visible { 1.0 } else { 0.0 },
-            hello.rooms.len() as f64,
-        ];
-        numbers.extend(hello.rooms.iter().map(|room| number_or_none(room.from)));
-        numbers.push(hello.pending.len() as f64);
-        numbers.extend(hello.pending.iter().copied().map(number));
-        let texts = Array::new();
-        let text = |text: &str| {
-            texts.push(&JsValue::from_str(text));
-        };
-        text(&hex(&hello.producer));
-        text(&hello.successor.as_ref().map(hex).unwrap_or_default());
-        text(hello.epoch.as_ref().map_or("", |epoch| epoch.as_str()));
-        for room in &hello.rooms {
-            text(room.room.as_str());
-            text(room.grant.as_ref().map_or("", |grant| grant.reveal()));
-        }
-        self.host.hello(socket, head, &Float64Array::from(numbers.as_slice()), &texts)
     }
 
     fn leave(&self, link: u64, close: Option<Close>) {
@@ -389,41 +359,6 @@ impl Driver {
         yard::bury(Remains::Link(link.transport));
     }
 
-    fn exited(&self, exited: &Exited, durable: bool) {
-        let (exit, why, code) = match &exited.exit {
-            Exit::Settled => (0, 0, ""),
-            Exit::Refused(code) => (1, 0, code.as_str()),
-            Exit::Dropped(why) => (2, dropped(*why), ""),
-        };
-        self.host.exited(exited.ticket.0, number_or_none(exited.n), exit, why, durable, code);
-    }
-
-    fn opened(&self, opened: &Opened) {
-        let numbers = [
-            number(opened.link),
-            if opened.durable { 1.0 } else { 0.0 },
-            opened.message_bytes_max.into(),
-            opened.rooms_max.into(),
-            number(opened.time),
-            opened.attempts.into(),
-            number(opened.position),
-        ];
-        let names = Array::new();
-        names.push(&JsValue::from_str(opened.own.as_str()));
-        names.push(&JsValue::from_str(opened.epoch.as_str()));
-        for room in &opened.joined {
-            names.push(&JsValue::from_str(room.as_str()));
-        }
-        self.host.opened(&Float64Array::from(numbers.as_slice()), &names);
-    }
-
-    fn unbacked(&self, unbacked: &Unbacked) {
-        let ranges: Vec<f64> =
-            unbacked.ranges.iter().flat_map(|range| [number(range.first), number(range.last)]).collect();
-        let tickets: Vec<u32> = unbacked.tickets.iter().map(|ticket| ticket.0).collect();
-        self.host.unbacked(&Float64Array::from(ranges.as_slice()), &Uint32Array::from(tickets.as_slice()));
-    }
-
     fn ended(&self, link: u64, why: Why, code: u16, retry: Option<Duration>) {
         if retry.is_none() && why != Why::Suspended {
             self.leave_page();
@@ -435,41 +370,18 @@ impl Driver {
         let clause = if let Why::Broken { clause } = why { clause } else { "" };
         let reason = self.reason.replace(empty());
         let retry_ms = retry.map_or(NONE, Duration::as_millis_f64);
-        let (why, clean) = (why_number(why), self.clean.get());
+        let (why, clean) = (outbound::why_number(why), self.clean.get());
         self.host.ended(number(link), why, code.into(), retry_ms, clause, &reason, clean);
     }
 
-    fn notice(&self, notice: Notice) {
-        let (kind, a, b, clause) = match notice {
-            Notice::TokenRefused => (0, NONE, NONE, ""),
-            Notice::ProtocolError { count, clause } => (1, count.into(), NONE, clause.unwrap_or_default()),
-            Notice::NotSpoken => (2, NONE, NONE, ""),
-            Notice::Unavailable => (3, NONE, NONE, ""),
-            Notice::StoreStalled { n, code } => (4, number(n), code.map_or(NONE, f64::from), ""),
-            Notice::TooSlow => (5, NONE, NONE, ""),
-            Notice::Unsettled(delivery) => (6, number(delivery.0), NONE, ""),
-            Notice::WindowShut(delivery) => (7, number(delivery.0), NONE, ""),
-        };
-        self.host.notice(kind, a, b, clause);
-    }
-
-    /// Sees to it that the timer fires in time. It may fire earlier than needed: most deadlines only ever move
-    /// further away, and a timer that looks once in a while is cheaper than one that is armed anew with every frame.
     fn arm(&self, now: Instant) {
         let Some(at) = self.client.borrow().next_deadline() else { return };
-        if self.timer.borrow().as_ref().is_some_and(|armed| armed.at <= at) {
-            return;
-        }
-        let delay_ms = at.since(now).as_micros().div_ceil(1000).min(u64::from(TIMEOUT_MAX_MS)) as u32;
-        let at = at.min(now + Duration::from_millis(u64::from(delay_ms)));
         let me = self.me.clone();
-        let timeout = Timeout::new(delay_ms, move || {
+        self.timer.arm(at, now, move || {
             if let Some(driver) = me.upgrade() {
                 driver.fired();
             }
         });
-        // The one that this replaces has not fired, so its closure is not running.
-        *self.timer.borrow_mut() = Some(Armed { at, timeout });
     }
 
     fn fired(&self) {
@@ -477,9 +389,7 @@ impl Driver {
         yard::sweep();
         {
             let _frame = yard::Frame::enter();
-            if let Some(armed) = self.timer.take() {
-                yard::bury(Remains::Timer(armed.timeout));
-            }
+            self.timer.fired();
             let now = self.begin(Place::Timer);
             self.finish(now);
         }
@@ -489,11 +399,11 @@ impl Driver {
     fn leave_page(&self) {
         if let Some(page) = self.page.take() {
             page.leave(self);
-            yard::bury(Remains::SessionPage(page));
+            yard::bury(Remains::Page(page));
         }
     }
 
-    pub(super) fn page_changed(&self, event: page::Event) {
+    fn page_changed(&self, event: page::Event) {
         let _frame = yard::Frame::enter();
         let now = self.begin(Place::Page);
         {
@@ -552,10 +462,6 @@ impl Sink for Driver {
         }
         self.finish(now);
     }
-
-    fn network_changed(&self, online: bool) {
-        self.page_changed(if online { page::Event::Online } else { page::Event::Offline });
-    }
 }
 
 impl Driver {
@@ -573,57 +479,5 @@ impl Drop for Driver {
             self.retire(link);
         }
         self.leave_page();
-    }
-}
-
-fn texts(subjects: &[Subject]) -> Array {
-    subjects.iter().map(|subject| JsValue::from_str(subject.as_str())).collect()
-}
-
-/// 32 lower-case hexadecimal digits.
-fn hex(producer: &Producer) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    producer.0.iter().flat_map(|octet| [digit(octet >> 4), digit(*octet)]).collect()
-}
-
-fn dropped(why: Dropped) -> u32 {
-    match why {
-        Dropped::Unknown => 0,
-        Dropped::InDoubt => 1,
-        Dropped::NeverWritten(Unwritten::Overflow) => 2,
-        Dropped::NeverWritten(Unwritten::Expired) => 3,
-        Dropped::NeverWritten(Unwritten::Replaced) => 4,
-        Dropped::NeverWritten(Unwritten::Aborted) => 5,
-        Dropped::NeverWritten(Unwritten::TooLarge) => 6,
-        Dropped::NeverWritten(Unwritten::Closed) => 7,
-    }
-}
-
-fn why_number(why: Why) -> u32 {
-    match why {
-        Why::Lost => 0,
-        Why::ClosedByServer => 1,
-        Why::NoReply => 2,
-        Why::NoWelcome => 3,
-        Why::Broken { .. } => 4,
-        Why::NotSelected => 5,
-        Why::ConnectTimeout => 6,
-        Why::DialFailed => 7,
-        Why::ProviderFailed => 8,
-        Why::SameToken => 9,
-        Why::Goaway => 10,
-        Why::WriteFailed => 11,
-        Why::Online => 12,
-        Why::Wake => 13,
-        Why::Visible => 14,
-        Why::Restored => 15,
-        Why::Wish => 16,
-        Why::Suspended => 17,
-        Why::Exhausted => 18,
-        Why::Closed => 19,
-        Why::Refused => 20,
-        Why::Attempts => 21,
-        Why::TooLong { .. } => 22,
     }
 }

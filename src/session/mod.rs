@@ -6,4 +6,5 @@ mod driver;
 pub mod exports;
 pub mod host;
 mod inbound;
-pub(crate) mod page;
+mod outbound;
+mod page;
