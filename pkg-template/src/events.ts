@@ -42,3 +42,12 @@ export class Announcer extends EventTarget {
     return standIn;
   }
 }
+
+export const noop = () => {};
+
+/** Calls a function when the signal is aborted; returns what takes the listener away again. */
+export function onAbort(signal: AbortSignal | undefined, fn: () => void): () => void {
+  if (!signal) return noop;
+  signal.addEventListener('abort', fn, { once: true });
+  return () => signal.removeEventListener('abort', fn);
+}

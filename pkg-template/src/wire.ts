@@ -6,8 +6,11 @@ import type { Exports, Host } from './contract.ts';
 import { targetSource } from './dial.ts';
 import { compose, decodeOwn, encode, type Frame, heartbeatFrame, type Ids, idSource, inspect } from './envelope.ts';
 import { EverwireError, report } from './errors.ts';
+import { Announcer, noop, onAbort } from './events.ts';
+import { addHandler, type Handler, type Handlers } from './handlers.ts';
 import { acquire, type Instance } from './instance.ts';
 import { check, checkSignal, fail, type Settings, timeout } from './options.ts';
+import { abandon, transmit } from './socket.ts';
 
 /** A message on its way. The frame is all that is kept of the content: whoever needs it parses it again. */
 interface Kept {
@@ -23,17 +26,12 @@ interface Kept {
 }
 
 type Fields<Name extends keyof WireEventMap> = Omit<WireEventMap[Name], keyof Event>;
-type Handler = { fn: ((message: Envelope) => unknown) | undefined };
 
 const CLOSED = 5;
-const WEBSOCKET_CONNECTING = 0;
-const WEBSOCKET_OPEN = 1;
 /** RFC 6455: a close frame has room for 125 bytes, and the code takes two. */
 const REASON_MAX_BYTES = 123;
 
-const noop = () => {};
-
-export class Wire extends EventTarget {
+export class Wire extends Announcer {
   #settings: Settings;
   #instance: Instance;
   /** 0 as soon as the core no longer knows this wire. */
@@ -49,13 +47,7 @@ export class Wire extends EventTarget {
   #lastTicket = 0;
   #queued = 0;
   #queuedBytes = 0;
-  #handlers = new Map<string, Handler[]>();
-  /** The events that anyone ever listened to: nothing is made for nobody. */
-  #heard = new Set<string>();
-  /** What the platform is given in place of each listener, so that who has had an event is known, not guessed. */
-  #stands = new WeakMap<object, (event: Event) => void>();
-  /** A listener has been called since the last event was made. */
-  #got = false;
+  #handlers: Handlers<Handler<Envelope>> = new Map();
   /** The application called `close()`. */
   #left = false;
   /** The last `close` event is out or queued. */
@@ -96,25 +88,7 @@ export class Wire extends EventTarget {
   }
 
   on(type: string, fn: (message: Envelope) => unknown): () => void {
-    if (typeof fn !== 'function') fail('handler', 'a function', fn);
-    const handler: Handler = { fn };
-    // Lists are replaced, never changed: one that is being iterated over stays as it is.
-    this.#handlers.set(type, [...(this.#handlers.get(type) ?? []), handler]);
-    return () => {
-      handler.fn = undefined;
-      const rest = this.#handlers.get(type)?.filter((other) => other !== handler);
-      if (rest?.length) this.#handlers.set(type, rest);
-      else this.#handlers.delete(type);
-    };
-  }
-
-  override addEventListener(type: string, listener: any, options?: boolean | AddEventListenerOptions): void {
-    this.#heard.add(type);
-    super.addEventListener(type, this.#standIn(listener), options);
-  }
-
-  override removeEventListener(type: string, listener: any, options?: boolean | EventListenerOptions): void {
-    super.removeEventListener(type, this.#standIn(listener), options);
+    return addHandler(this.#handlers, type, { fn });
   }
 
   send(type: string, content: unknown, options?: SendOptions | null): Promise<Receipt> {
@@ -213,7 +187,7 @@ export class Wire extends EventTarget {
       },
       settled: (ticket) => {
         const kept = this.#forget(ticket);
-        if (kept && this.#heard.has('settled')) this.#emit('settled', () => ({ id: kept.id, messageType: kept.type }));
+        if (kept && this.hears('settled')) this.#emit('settled', () => ({ id: kept.id, messageType: kept.type }));
       },
       dropped: (ticket, reason) => {
         const name = codes.reason[reason]!;
@@ -279,20 +253,6 @@ export class Wire extends EventTarget {
         failed(error);
       }
     }
-  }
-
-  /** Always the same one: adding twice and removing stay the platform's business. */
-  #standIn(listener: any): any {
-    let standIn = this.#stands.get(listener);
-    if (listener && !standIn) {
-      standIn = (event) => {
-        this.#got = true;
-        typeof listener === 'function' ? listener.call(this, event) : listener.handleEvent(event);
-      };
-      // Node removes for a `signal` by calling us with what it was given.
-      this.#stands.set(listener, standIn).set(standIn, standIn);
-    }
-    return standIn;
   }
 
   #nextTicket(): number {
@@ -382,12 +342,8 @@ export class Wire extends EventTarget {
   }
 
   /** Queues an event; it is made only if someone has ever listened. `missed` runs if nobody got it. */
-  #emit<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>, missed = noop): void {
-    this.#queue(() => {
-      this.#got = false;
-      if (this.#heard.has(name)) this.dispatchEvent(Object.assign(new Event(name), fields()));
-      if (!this.#got) missed();
-    });
+  #emit<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>, missed?: () => void): void {
+    this.#queue(() => this.announce(name, fields, missed));
   }
 
   #queue(task: () => void): void {
@@ -400,33 +356,4 @@ export class Wire extends EventTarget {
   ): ReturnType<Exports[Name]> | undefined {
     return this.#handle ? (this.#instance as any).call(name, this.#handle, ...args) : undefined;
   }
-}
-
-/** False: not written. A socket may drop silently what it is given when it is not open. */
-function transmit(socket: WebSocket, frame: Frame): boolean {
-  if (socket.readyState !== WEBSOCKET_OPEN) return false;
-  try {
-    socket.send(frame);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Closes a socket that nobody listens to any more. */
-function abandon(socket: WebSocket | undefined): void {
-  try {
-    // Safari can break all its WebSockets when a connecting one is closed: only if it ever opens.
-    if (socket?.readyState === WEBSOCKET_CONNECTING && globalThis.navigator?.vendor?.startsWith('Apple')) socket.addEventListener('open', () => socket.close());
-    else socket?.close();
-  } catch {
-    // Nothing is left to be done about it.
-  }
-}
-
-/** Returns what takes the listener away again. */
-function onAbort(signal: AbortSignal | undefined, fn: () => void): () => void {
-  if (!signal) return noop;
-  signal.addEventListener('abort', fn, { once: true });
-  return () => signal.removeEventListener('abort', fn);
 }

@@ -1,40 +1,18 @@
 // Frames as they go out: bodies that the core never sees. No text made here is logged.
-import { utf8Length } from '../bytes.ts';
+import { joinBytes, utf8Length } from '../bytes.ts';
+import type { Frame } from '../envelope.ts';
 import { NONE } from './contract.ts';
 
-const WEBSOCKET_OPEN = 1;
-const encoder = /* @__PURE__ */ new TextEncoder();
-
-/** A message's octets, taken when it was handed over: its JSON, or its envelope line and its content. */
-export type Octets = string | Uint8Array<ArrayBuffer>;
-
-/** False: not written. A socket may drop silently what it is given when it is not open. */
-export function transmit(socket: WebSocket, frame: Octets): boolean {
-  if (socket.readyState !== WEBSOCKET_OPEN) return false;
-  try {
-    socket.send(frame);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** The length of a message. [Chapter 1] */
-export function lengthOf(octets: Octets): number {
+export function lengthOf(octets: Frame): number {
   return typeof octets === 'string' ? utf8Length(octets) : octets.length;
 }
 
 /** `head` ends in LF if a body follows. */
-export function frameOf(head: string, messages: (Octets | undefined)[], withdrawn: boolean): Octets | undefined {
+export function frameOf(head: string, messages: (Frame | undefined)[], withdrawn: boolean): Frame | undefined {
   if (withdrawn) return `${head}[null]`;
   const [first] = messages;
-  if (typeof first === 'object') {
-    const line = encoder.encode(head);
-    const frame = new Uint8Array(line.length + first.length);
-    frame.set(line);
-    frame.set(first, line.length);
-    return frame;
-  }
+  if (typeof first === 'object') return joinBytes(head.slice(0, -1), first);
   // A hole would shift every number behind it.
   return messages.every((message) => typeof message === 'string') ? `${head}[${messages.join()}]` : undefined;
 }

@@ -7,47 +7,24 @@ import type {
 import type { UrlSource } from '../../types/index.js';
 import { compose, decodeOwn, encode, type Frame, type Ids, idSource } from '../envelope.ts';
 import { EverwireError, report } from '../errors.ts';
-import { Announcer } from '../events.ts';
+import { Announcer, noop, onAbort } from '../events.ts';
 import { acquire, type Instance } from '../instance.ts';
 import { checkSignal, fail, timeout as checkTimeout, within } from '../options.ts';
 import { checkUrl, settle } from '../dial.ts';
+import { abandon, transmit } from '../socket.ts';
+import { state as states } from '../codes.ts';
 import * as codes from './codes.ts';
+import { Deliveries } from './deliveries.ts';
 import { NONE, type SessionExports, type SessionHost } from './contract.ts';
 import { type Inbound, isMessage, read } from './inbound.ts';
 import { checkSession, checkToken, type SessionSettings } from './options.ts';
-import { frameOf, helloBody, lengthOf, transmit } from './outbound.ts';
+import { frameOf, helloBody, lengthOf } from './outbound.ts';
+import { type Answer, type Kept, Outbox } from './outbox.ts';
+import { Pages } from './pages.ts';
+import { readReceipt, Receipts } from './receipts.ts';
 import { Room } from './room.ts';
 
-/** A message on its way. The octets are all that is kept of the content: whoever needs it parses it again. */
-interface Kept {
-  id: string;
-  type: string;
-  octets: Frame;
-  bytes: number;
-  numbered: boolean;
-  key: string | undefined;
-  resolve(receipt: SessionReceipt): void;
-  reject(error: unknown): void;
-  unhook(): void;
-  /** Of a request: what its promise is told. */
-  answer?: { resolve(reply: SessionEnvelope): void; reject(error: unknown): void };
-}
-
-interface Paging {
-  messages: SessionEnvelope[];
-  resolve(page: HistoryPage): void;
-  reject(error: unknown): void;
-  unhook(): void;
-}
-
 type Message = SessionEnvelope;
-interface Handler {
-  fn: ((message: Message) => unknown) | undefined;
-  room: string | undefined;
-  /** The end of the one before, if they are to run one after the other. */
-  tail: Promise<unknown> | undefined;
-}
-
 const CLOSED = 5;
 /** The longest timer of a request. [REQ-10] */
 const REQUEST_MAX_MS = 3_600_000;
@@ -55,13 +32,6 @@ const REQUEST_MS = 30_000;
 /** The core asks for so many secrets at a time: a spare producer, and two for the case that the producer is unknown. */
 const FRESH_BYTES = 48;
 const SUBPROTOCOL = 'everwire.v1';
-/** Ids of settled messages that are kept to be able to say which receipts are no longer backed. [EPOCH-4] */
-const SETTLED_IDS_MAX = 1024;
-/** A receipt names a message; each state is sent once in the life of a page. So many are remembered. [SEND-26] */
-const RECEIPTS_MAX = 8192;
-
-const noop = () => {};
-
 export class SessionWire extends Announcer {
   #settings: SessionSettings;
   #instance: Instance;
@@ -75,18 +45,11 @@ export class SessionWire extends Announcer {
   #socket: WebSocket | undefined;
   #token: string | undefined;
   #ids: Ids;
-  #kept = new Map<number, Kept>();
-  #settledIds = new Map<number, string>();
+  #outbox = new Outbox();
   #casts = new Map<number, Frame>();
-  #lastTicket = 0;
-  #keys = new Map<string, { number: number; uses: number }>();
-  #lastKey = 0;
-  #queued = 0;
-  #queuedBytes = 0;
-  #handlers = new Map<string, Handler[]>();
+  #handlers = new Deliveries();
   #rooms = new Map<string, Room>();
-  #pages = new Map<number, Paging>();
-  #lastPage = 0;
+  #pages = new Pages();
   #inHand: Inbound = { head: '', found: [0, 0, NONE, NONE], texts: [], elements: [], url: undefined };
   /** Received and not started, in the order of their deliveries. */
   #received: Message[] = [];
@@ -94,7 +57,7 @@ export class SessionWire extends Announcer {
   #ended: number[] = [];
   #epoch = '';
   #identity: string | undefined;
-  #receipted = new Set<string>();
+  #receipts = new Receipts();
   #left = false;
   #over = false;
   #unhooks: (() => void)[] = [];
@@ -122,15 +85,15 @@ export class SessionWire extends Announcer {
   }
 
   get state() {
-    return (['connecting', 'open', 'waiting', 'offline', 'closing', 'closed'] as const)[this.#state]!;
+    return states[this.#state]!;
   }
 
   get queued() {
-    return this.#queued;
+    return this.#outbox.queued;
   }
 
   get queuedBytes() {
-    return this.#queuedBytes;
+    return this.#outbox.queuedBytes;
   }
 
   get identity() {
@@ -144,16 +107,7 @@ export class SessionWire extends Announcer {
   /** As `on`, of one room only. */
   listen(type: string, room: string | undefined, fn: (message: Message) => unknown, options?: { serial?: boolean } | null): () => void {
     if (typeof type !== 'string') fail('type', 'a string', type);
-    if (typeof fn !== 'function') fail('handler', 'a function', fn);
-    const handler: Handler = { fn, room, tail: options?.serial ? Promise.resolve() : undefined };
-    // Lists are replaced, never changed: one that is being iterated over stays as it is.
-    this.#handlers.set(type, [...(this.#handlers.get(type) ?? []), handler]);
-    return () => {
-      handler.fn = undefined;
-      const rest = this.#handlers.get(type)?.filter((other) => other !== handler);
-      if (rest?.length) this.#handlers.set(type, rest);
-      else this.#handlers.delete(type);
-    };
+    return this.#handlers.add(type, { fn, room, tail: options?.serial ? Promise.resolve() : undefined });
   }
 
   send(type: string, content: unknown, options?: SessionSendOptions | null): Promise<SessionReceipt> {
@@ -173,7 +127,7 @@ export class SessionWire extends Announcer {
 
   /** True: it went out. */
   cast(type: string, content: unknown, options?: { to?: string }): boolean {
-    const ticket = this.#nextTicket();
+    const ticket = this.#outbox.nextTicket();
     const envelope = compose(this.#ids.next(ticket), type, this.#settings.sender, options?.to ?? null, content, undefined);
     const octets = encode(envelope, true, this.#settings.maxMessageBytes);
     this.#casts.set(ticket, octets);
@@ -207,15 +161,12 @@ export class SessionWire extends Announcer {
     within('count', count, 50, 1, 256);
     if (!Number.isInteger(count)) fail('count', 'a whole number, 1 – 256', count);
     if (signal) checkSignal(signal);
-    const page = ++this.#lastPage;
     return new Promise<HistoryPage>((resolve, reject) => {
       if (signal?.aborted) return reject(new EverwireError('aborted', undefined, signal.reason));
-      const paging: Paging = { messages: [], resolve, reject, unhook: noop };
-      this.#pages.set(page, paging);
+      const [page, paging] = this.#pages.open(resolve, reject);
       const refused = this.#call('wire_page', page, room, before?.logEpoch ?? '', before?.s ?? NONE, count);
       if (refused !== 0) {
-        this.#pages.delete(page);
-        reject(refused === 1 ? new TypeError('everwire: room must be 1 – 128 UTF-8 bytes without control characters')
+        this.#pages.fail(page, refused === 1 ? new TypeError('everwire: room must be 1 – 128 UTF-8 bytes without control characters')
           : new EverwireError(refused === 2 ? 'outbox-full' : 'closed'));
       } else if (this.#pages.has(page)) paging.unhook = onAbort(signal, () => this.#call('wire_page_abort', page));
     });
@@ -247,9 +198,9 @@ export class SessionWire extends Announcer {
 
   #submit(
     type: string, content: unknown, options: SessionSendOptions | null | undefined,
-    request: { resolve(reply: Message): void; reject(error: unknown): void; answerMs: number } | undefined,
+    request: (Answer & { answerMs: number }) | undefined,
   ): Promise<SessionReceipt> {
-    const ticket = this.#nextTicket();
+    const ticket = this.#outbox.nextTicket();
     let id = this.#ids.next(ticket);
     let resolve!: (receipt: SessionReceipt) => void;
     let reject!: (error: unknown) => void;
@@ -287,17 +238,13 @@ export class SessionWire extends Announcer {
     else if (signal?.aborted) refuse(new EverwireError('aborted', undefined, signal.reason), message);
     else {
       const kept: Kept = { id, type, octets, bytes, numbered: false, key: named, resolve, reject, unhook: noop, ...(request && { answer: request }) };
-      this.#kept.set(ticket, kept);
-      this.#queued++;
-      this.#queuedBytes += bytes;
+      const key = this.#outbox.keep(ticket, kept);
       const binary = typeof octets !== 'string';
-      const key = this.#keyNumber(named);
-      this.#useKey(named, key);
       const refused = this.#call('wire_submit', ticket, bytes, binary, priority, key, ttl, request?.answerMs ?? NONE);
       if (refused) {
-        this.#forget(ticket);
+        this.#outbox.forget(ticket);
         refuse(new EverwireError(codes.refusal[refused - 1]!), message);
-      } else if (this.#kept.has(ticket)) {
+      } else if (this.#outbox.get(ticket)) {
         kept.unhook = onAbort(signal, () => {
           const error = new EverwireError('aborted', undefined, signal!.reason);
           // With a number the message stays and is told by `settled` or `undelivered`; only the promise is let go.
@@ -308,24 +255,6 @@ export class SessionWire extends Announcer {
       }
     }
     return promise;
-  }
-
-  /** The core compares numbers. A key has one as long as anything with it waits. */
-  #keyNumber(key: string | undefined): number {
-    if (key === undefined) return NONE;
-    return this.#keys.get(key)?.number ?? (this.#lastKey = (this.#lastKey + 1) >>> 0);
-  }
-
-  #useKey(key: string | undefined, number: number): void {
-    if (key === undefined) return;
-    const known = this.#keys.get(key);
-    if (known) known.uses++;
-    else this.#keys.set(key, { number, uses: 1 });
-  }
-
-  #freeKey(key: string | undefined): void {
-    const known = key === undefined ? undefined : this.#keys.get(key);
-    if (known && !--known.uses) this.#keys.delete(key!);
   }
 
   /** What Rust calls. Nothing in here throws or runs user code. */
@@ -342,9 +271,9 @@ export class SessionWire extends Announcer {
       hello: (socket, head, numbers, texts) => transmit(socket, head + helloBody(numbers, texts, this.#token ?? null)),
       write: transmit,
       send: (socket, head, tickets, withdrawn) => {
-        const messages = Array.from(tickets, (ticket) => this.#kept.get(ticket));
+        const messages = Array.from(tickets, (ticket) => this.#outbox.get(ticket));
         const frame = frameOf(head, messages.map((kept) => kept?.octets), withdrawn);
-        for (const kept of messages) if (kept && !kept.numbered) this.#leaveQueue(kept);
+        for (const kept of messages) if (kept) this.#outbox.number(kept);
         return frame !== undefined && transmit(socket, frame);
       },
       cast: (socket, head, ticket) => {
@@ -374,42 +303,21 @@ export class SessionWire extends Announcer {
       },
       casts: () => {
         for (const element of this.#inHand.elements) {
-          if (isMessage(element)) this.#instance.queueMessage(() => this.#handle_cast({ ...element, cast: true } as unknown as Message));
+          if (isMessage(element)) this.#instance.queueMessage(() => this.#castCame({ ...element, cast: true } as unknown as Message));
         }
       },
       answered: (ticket) => {
         const [reply] = this.#inHand.elements;
-        const kept = this.#kept.get(ticket) ?? this.#waitingAnswers.get(ticket);
-        this.#waitingAnswers.delete(ticket);
-        kept?.answer?.resolve((isMessage(reply) ? reply : { type: 'error', content: null }) as Message);
-        if (kept) delete kept.answer;
+        this.#outbox.takeAnswer(ticket)?.resolve((isMessage(reply) ? reply : { type: 'error', content: null }) as Message);
       },
-      paged: (page, mark, numbers) => {
-        const paging = this.#pages.get(page);
-        if (!paging) return;
-        const epoch = this.#epoch;
-        this.#inHand.elements.forEach((element, at) => {
-          if (isMessage(element)) paging.messages.push({ ...element, logEpoch: epoch, s: numbers[at]! } as unknown as Message);
-        });
-        if (mark === 0) return;
-        this.#pages.delete(page);
-        paging.unhook();
-        const [first] = paging.messages;
-        paging.resolve({ messages: paging.messages, older: mark === 1 && first ? { logEpoch: epoch, s: first.s! } : null });
-      },
-      page_failed: (page, why, code) => {
-        const paging = this.#pages.get(page);
-        this.#pages.delete(page);
-        paging?.unhook();
-        const name = codes.pageFailure[why]!;
-        paging?.reject(new EverwireError(name === 'closed' ? 'aborted' : name, code || undefined));
-      },
+      paged: (page, mark, numbers) => this.#pages.paged(page, mark, this.#inHand.elements, numbers, this.#epoch),
+      page_failed: (page, why, code) => this.#pages.failed(page, why, code),
       settled: (tickets, durable) => {
         for (const ticket of tickets) this.#settled(ticket, durable);
       },
       exited: (ticket, _n, exit, why, durable, code) => {
         if (exit === 0) return this.#settled(ticket, durable);
-        const kept = this.#forget(ticket);
+        const kept = this.#outbox.forget(ticket);
         if (!kept) return;
         const [reason, error] = exit === 1 ? (['refused', 'refused'] as const) : codes.dropped[why]!;
         const told = new EverwireError(error, code || undefined);
@@ -417,14 +325,9 @@ export class SessionWire extends Announcer {
         kept.answer?.reject(told);
         this.#undelivered(kept.id, kept.type, reason, error, () => decodeOwn(kept.octets), code);
       },
-      unanswered: (ticket, why) => {
-        const kept = this.#kept.get(ticket) ?? this.#waitingAnswers.get(ticket);
-        this.#waitingAnswers.delete(ticket);
-        kept?.answer?.reject(new EverwireError(codes.dropped[why]![1]));
-        if (kept) delete kept.answer;
-      },
+      unanswered: (ticket, why) => this.#outbox.takeAnswer(ticket)?.reject(new EverwireError(codes.dropped[why]![1])),
       unbacked: (_ranges, tickets) => {
-        const ids = Array.from(tickets, (ticket) => this.#settledIds.get(ticket)).filter((id) => id !== undefined);
+        const ids = Array.from(tickets, (ticket) => this.#outbox.settledId(ticket)).filter((id) => id !== undefined);
         this.#emit('unbacked', () => ({ ids }));
       },
       joined: (room) => this.#queue(() => this.#rooms.get(room)?.admit()),
@@ -465,13 +368,9 @@ export class SessionWire extends Announcer {
     };
   }
 
-  /** Requests that are stored and not answered. */
-  #waitingAnswers = new Map<number, Kept>();
-
   #wants = (message: { type?: unknown; receiver?: unknown }): boolean => {
-    if (message.type === 'receipt') return this.hears('read') || this.hears('delivered') || this.#handlers.has('receipt');
-    const handlers = this.#handlers.get(message.type as string);
-    return !!handlers?.some((handler) => handler.room === undefined || handler.room === message.receiver);
+    if (message.type === 'receipt') return this.hears('read') || this.hears('delivered') || this.#handlers.of('receipt').length > 0;
+    return this.#handlers.wants(message.type as string, message.receiver);
   };
 
   /** Asks the user's functions and makes the socket. After every wait the answer may no longer be wanted. */
@@ -527,29 +426,13 @@ export class SessionWire extends Announcer {
     void Promise.all(this.#run(message)).then(over);
   }
 
-  #handle_cast(message: Message): void {
+  #castCame(message: Message): void {
     if (!this.#settings.echo && this.#ids.ticketOf(message.id) !== undefined) return;
     this.#run(message);
   }
 
-  /** Calls every handler; answers the ends of those that take their time. They never reject. */
   #run(message: Message): Promise<unknown>[] {
-    const failed = (error: unknown) => this.#error(new EverwireError('handler', undefined, error), () => report(error));
-    const pending: Promise<unknown>[] = [];
-    for (const handler of this.#handlers.get(message.type) ?? []) {
-      if (handler.room !== undefined && handler.room !== message.receiver) continue;
-      const call = () => handler.fn?.(message);
-      try {
-        const result = handler.tail ? handler.tail.then(call) : call();
-        if (!(typeof (result as any)?.then === 'function')) continue;
-        const ended = Promise.resolve(result).catch(failed);
-        if (handler.tail) handler.tail = ended;
-        pending.push(ended);
-      } catch (error) {
-        failed(error);
-      }
-    }
-    return pending;
+    return this.#handlers.run(message, (error) => this.#error(new EverwireError('handler', undefined, error), () => report(error)));
   }
 
   /** The core is told of all that have ended in one turn at once. */
@@ -564,54 +447,21 @@ export class SessionWire extends Announcer {
   }
 
   #receipt(message: Message, state: 'read' | 'delivered'): boolean {
-    const { id, sender, type, logEpoch, s } = message;
-    const name = `${logEpoch} ${s} ${state}`;
-    const due = typeof id === 'string' && typeof sender === 'string' && typeof s === 'number' && type !== 'receipt' &&
-      sender !== this.#identity && !sender.startsWith('_') && !this.#receipted.has(name);
-    if (!due) return false;
-    if (this.#receipted.size >= RECEIPTS_MAX) this.#receipted.delete(this.#receipted.values().next().value!);
-    this.#receipted.add(name);
-    void this.send('receipt', { logEpoch, s, id, state }, { to: sender });
-    return true;
+    const content = this.#receipts.due(message, state, this.#identity);
+    if (content) void this.send('receipt', content, { to: message.sender! });
+    return !!content;
   }
 
-  /** Anybody can write one, so it may be anything: a claim of its sender. */
   #receiptCame({ content, sender }: Message): void {
-    const { id, state, logEpoch, s } = (content ?? {}) as Record<string, unknown>;
-    if (typeof id !== 'string' || (state !== 'read' && state !== 'delivered')) return;
-    this.#emit(state, () => ({ id, by: sender, logEpoch, s }) as any);
-  }
-
-  #nextTicket(): number {
-    do {
-      this.#lastTicket = (this.#lastTicket + 1) >>> 0;
-    } while (this.#kept.has(this.#lastTicket) || this.#waitingAnswers.has(this.#lastTicket));
-    return this.#lastTicket;
+    const said = readReceipt(content);
+    if (said) this.#emit(said.state, () => ({ id: said.id, by: sender, logEpoch: said.logEpoch, s: said.s }) as any);
   }
 
   #settled(ticket: number, durable: boolean): void {
-    const kept = this.#forget(ticket);
+    const kept = this.#outbox.settle(ticket);
     if (!kept) return;
-    if (kept.answer) this.#waitingAnswers.set(ticket, kept);
-    if (this.#settledIds.size >= SETTLED_IDS_MAX) this.#settledIds.delete(this.#settledIds.keys().next().value!);
-    this.#settledIds.set(ticket, kept.id);
     kept.resolve({ level: 'stored', durable, id: kept.id });
     if (this.hears('settled')) this.#emit('settled', () => ({ id: kept.id, messageType: kept.type, durable }));
-  }
-
-  #leaveQueue(kept: Kept): void {
-    kept.numbered = true;
-    this.#freeKey(kept.key);
-    this.#queued--;
-    this.#queuedBytes -= kept.bytes;
-  }
-
-  #forget(ticket: number): Kept | undefined {
-    const kept = this.#kept.get(ticket);
-    this.#kept.delete(ticket);
-    kept?.unhook();
-    if (kept && !kept.numbered) this.#leaveQueue(kept);
-    return kept;
   }
 
   #undelivered(id: string, messageType: string, reason: UndeliveredReason, cause: SessionErrorCode, message: () => object, code = ''): void {
@@ -640,24 +490,18 @@ export class SessionWire extends Announcer {
   /** What would otherwise wait for ever. */
   #leftOver(code: SessionErrorCode, cause?: unknown): void {
     const error = new EverwireError(code, undefined, cause);
-    for (const kept of this.#waitingAnswers.values()) kept.answer?.reject(error);
-    this.#waitingAnswers.clear();
-    for (const paging of this.#pages.values()) paging.reject(error);
-    this.#pages.clear();
+    for (const answer of this.#outbox.takeAnswers()) answer.reject(error);
+    this.#pages.failAll(error);
     for (const room of this.#rooms.values()) room.deny(code);
     this.#rooms.clear();
   }
 
   #coreDied = (cause: unknown): void => {
     this.#handle = 0;
-    try {
-      this.#socket?.close();
-    } catch {
-      // Nothing is left to be done about it.
-    }
-    for (const [ticket, kept] of [...this.#kept]) {
-      const numbered = kept.numbered;
-      this.#forget(ticket);
+    abandon(this.#socket);
+    for (const ticket of this.#outbox.tickets()) {
+      const numbered = this.#outbox.get(ticket)!.numbered;
+      const kept = this.#outbox.forget(ticket)!;
       const error = new EverwireError('core-died', undefined, cause);
       kept.reject(error);
       kept.answer?.reject(error);
@@ -696,11 +540,4 @@ export class SessionWire extends Announcer {
   #free(name: 'wire_follows', ...args: Parameters<SessionExports['wire_follows']>): boolean {
     return (this.#instance.glue as unknown as SessionExports)[name](...args);
   }
-}
-
-/** Returns what takes the listener away again. */
-function onAbort(signal: AbortSignal | undefined, fn: () => void): () => void {
-  if (!signal) return noop;
-  signal.addEventListener('abort', fn, { once: true });
-  return () => signal.removeEventListener('abort', fn);
 }

@@ -1,0 +1,108 @@
+// The messages that have not left, by the ticket under which the core knows them.
+import type { SessionEnvelope, SessionReceipt } from '../../types/exactly-once.js';
+import type { Frame } from '../envelope.ts';
+import { Keys } from './keys.ts';
+
+/** What the promise of a request is told. */
+export interface Answer {
+  resolve(reply: SessionEnvelope): void;
+  reject(error: unknown): void;
+}
+
+/** A message on its way. The octets are all that is kept of the content: whoever needs it parses it again. */
+export interface Kept {
+  id: string;
+  type: string;
+  octets: Frame;
+  bytes: number;
+  numbered: boolean;
+  key: string | undefined;
+  resolve(receipt: SessionReceipt): void;
+  reject(error: unknown): void;
+  unhook(): void;
+  answer?: Answer;
+}
+
+/** Ids of settled messages that are kept to be able to say which receipts are no longer backed. [EPOCH-4] */
+const SETTLED_IDS_MAX = 1024;
+
+export class Outbox {
+  /** How many have no number yet, and their bytes. */
+  queued = 0;
+  queuedBytes = 0;
+  #kept = new Map<number, Kept>();
+  /** Of requests that are stored and not answered. */
+  #answers = new Map<number, Answer>();
+  #settledIds = new Map<number, string>();
+  #keys = new Keys();
+  #lastTicket = 0;
+
+  nextTicket(): number {
+    do {
+      this.#lastTicket = (this.#lastTicket + 1) >>> 0;
+    } while (this.#kept.has(this.#lastTicket) || this.#answers.has(this.#lastTicket));
+    return this.#lastTicket;
+  }
+
+  /** Before the core hears of it: it may ask for the octets within the same call. Answers the number of its key. */
+  keep(ticket: number, kept: Kept): number {
+    this.#kept.set(ticket, kept);
+    this.queued++;
+    this.queuedBytes += kept.bytes;
+    return this.#keys.use(kept.key);
+  }
+
+  get(ticket: number): Kept | undefined {
+    return this.#kept.get(ticket);
+  }
+
+  tickets(): number[] {
+    return [...this.#kept.keys()];
+  }
+
+  /** It has its number, and is no longer in the queue. */
+  number(kept: Kept): void {
+    if (kept.numbered) return;
+    kept.numbered = true;
+    this.#keys.free(kept.key);
+    this.queued--;
+    this.queuedBytes -= kept.bytes;
+  }
+
+  forget(ticket: number): Kept | undefined {
+    const kept = this.#kept.get(ticket);
+    this.#kept.delete(ticket);
+    kept?.unhook();
+    if (kept) this.number(kept);
+    return kept;
+  }
+
+  /** The server has it. */
+  settle(ticket: number): Kept | undefined {
+    const kept = this.forget(ticket);
+    if (!kept) return undefined;
+    if (kept.answer) this.#answers.set(ticket, kept.answer);
+    if (this.#settledIds.size >= SETTLED_IDS_MAX) this.#settledIds.delete(this.#settledIds.keys().next().value!);
+    this.#settledIds.set(ticket, kept.id);
+    return kept;
+  }
+
+  settledId(ticket: number): string | undefined {
+    return this.#settledIds.get(ticket);
+  }
+
+  /** Who waits for the answer to a request; nobody any more. */
+  takeAnswer(ticket: number): Answer | undefined {
+    const kept = this.#kept.get(ticket);
+    const answer = kept?.answer ?? this.#answers.get(ticket);
+    this.#answers.delete(ticket);
+    if (kept) delete kept.answer;
+    return answer;
+  }
+
+  takeAnswers(): Answer[] {
+    const answers = [...this.#answers.values()];
+    this.#answers.clear();
+    return answers;
+  }
+}
