@@ -49,6 +49,11 @@ pub fn split(body: &[u8], payload: Payload) -> Result<Vec<Element<'_>>, BodyErro
     Ok(elements)
 }
 
+/// Reads a message that stands by itself.
+pub fn element(text: &[u8]) -> Result<Element<'_>, BodyError> {
+    Ok(Element::whole(core::str::from_utf8(text).map_err(|_| BodyError::NotUtf8)?)?)
+}
+
 /// Reads the envelope line of a binary frame, behind which `content_bytes` octets of content follow. What is complete JSON
 /// and no envelope is its element's affair, as in [`split`]; anything else is an error. [FRM-7]
 pub fn envelope_line(line: &[u8], content_bytes: u64) -> Result<Element<'_>, BodyError> {

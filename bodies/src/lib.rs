@@ -22,7 +22,7 @@ mod stamp;
 
 pub use answer::{Receipt, ReceiptState, answer, failure};
 pub use element::{Element, Envelope, Flaw, Judged};
-pub use elements::{envelope_line, join, split};
+pub use elements::{element, envelope_line, join, split};
 pub use error::BodyError;
 pub use objects::{
     Goaway, Lost, Renewal, read_goaway, read_hello, read_lost, read_renewal, read_token, read_welcome,

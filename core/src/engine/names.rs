@@ -161,6 +161,11 @@ impl Filter {
         self.from(subject).is_some_and(|from| s > from)
     }
 
+    /// Whether it is a clone of this one, so that nobody need compare the two.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// All of it, in the order of the subjects.
     pub fn iter(&self) -> impl Iterator<Item = (&Subject, u64)> {
         self.0.iter().map(|(subject, from)| (subject, *from))

@@ -17,7 +17,7 @@ use super::pace::Pace;
 use super::phase::{NodeEvent, NodePhase, NodeStep};
 use super::timer::{NodeTimer, NodeTimers};
 use super::vital::Vital;
-use crate::engine::{Answer, Call, Producer, Subject};
+use crate::engine::{Answer, Call, Filter, Producer, Subject};
 use crate::frame::{End, FromClient, HELLO_BYTES_MAX, MESSAGE_BYTES_DEFAULT, Shape, frame_bytes_max};
 use crate::session::down::{Content, Standing};
 use crate::time::{Duration, Instant};
@@ -141,6 +141,11 @@ impl<P: Content> Node<P> {
     /// The producer in force and the link's number, from `welcome` on.
     pub fn producer(&self) -> Option<(Producer, u64)> {
         self.link.as_ref().map(|link| (link.producer, link.number))
+    }
+
+    /// What the link is pushed, from `welcome` on. A driver of many links wakes those that a message is for.
+    pub fn filter(&self) -> Option<&Filter> {
+        self.link.as_ref().map(|link| link.feed.filter())
     }
 
     // ---- inputs: the client ----
