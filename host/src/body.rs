@@ -103,11 +103,12 @@ pub(crate) fn write(frame: NodeFrame<Payload>, grant: Option<&Secret>) -> Vec<u8
         NodeFrame::Lost { epoch, loss } => write_lost(&Lost { epoch, loss }, &mut out),
         frame if frame.has_messages() => {
             // They are JSON, each was looked at when it came.
-            let mut before = b'[';
-            for payload in frame.payloads() {
-                out.push(before);
+            out.push(b'[');
+            for (at, payload) in frame.payloads().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
                 out.extend_from_slice(payload.octets());
-                before = b',';
             }
             out.push(b']');
         }

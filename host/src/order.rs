@@ -10,7 +10,7 @@ use everwire_core::session::node::{AskId, CallId, RunId};
 use crate::hooks::{Access, Kind};
 use crate::payload::Payload;
 
-/// A link of this process. No number is given twice.
+/// A link of this process, as its driver calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u64);
 
@@ -34,6 +34,13 @@ pub enum Order {
         form: Form,
         /// It.
         octets: Vec<u8>,
+    },
+    /// A link has come to its `welcome`, which is written next.
+    Welcomed {
+        /// It.
+        link: LinkId,
+        /// Whose it is.
+        identity: Subject,
     },
     /// Read from the transport, or leave it alone. It reads at first. [NODE-14]
     Reading {

@@ -6,7 +6,7 @@ use everwire_bodies::{answer, failure};
 use everwire_core::engine::{Answer, Producer, Subject};
 use everwire_core::frame::{Code, Form, NUMBER_MAX};
 use everwire_core::session::node::{
-    AskId, CallId, Drain, Node, NodeConfig, Origin, OriginAction, OriginConfig, RunId,
+    CallId, Drain, Node, NodeConfig, Origin, OriginAction, OriginConfig, RunId,
 };
 use everwire_core::{Duration, Instant};
 
@@ -60,9 +60,8 @@ pub struct Process {
     pub(crate) orders: VecDeque<Order>,
     pub(crate) counts: Counts,
     books: Books,
-    opened: u64,
     origin: Origin<Payload>,
-    /// The type of each request that runs: its answer has the same.
+    /// When each link wants its time.
     timers: BTreeSet<(Instant, LinkId)>,
     /// Something has been stored since the last look around.
     has_grown: bool,
@@ -82,7 +81,6 @@ impl Process {
             orders: VecDeque::new(),
             counts: Counts::default(),
             books: Books::default(),
-            opened: 0,
             timers: BTreeSet::new(),
             has_grown: false,
             swept_at: now,
@@ -109,10 +107,8 @@ impl Process {
 
     // ---- links ----
 
-    /// A transport has opened.
-    pub fn opened(&mut self, now: Instant) -> LinkId {
-        let id = LinkId(self.opened);
-        self.opened += 1;
+    /// A transport has opened. The driver names it, and gives no name twice.
+    pub fn opened(&mut self, id: LinkId, now: Instant) {
         let mut node = Node::new(self.config.node.clone(), now);
         if let Some((drain, until)) = &self.draining {
             node.handle_drain(Drain { leave_in: until.since(now), ..drain.clone() }, now);
@@ -132,7 +128,6 @@ impl Process {
         self.links.insert(id, link);
         self.counts.links += 1;
         self.drain_link(id, now);
-        id
     }
 
     /// The octets of the next frame of this link at most: a driver that would have to hold more calls [`Process::too_long`].

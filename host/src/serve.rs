@@ -111,7 +111,7 @@ impl Link {
     pub(crate) fn names(&self) -> Listed {
         let producer = self.node.producer().map(|(producer, _)| producer);
         Listed {
-            filter: self.node.filter().cloned().unwrap_or_default(),
+            filter: self.node.filter().unwrap_or(&self.listed.filter).clone(),
             inbox: match (&producer, &self.listed.producer) {
                 (Some(now), Some(before)) if now == before => self.listed.inbox.clone(),
                 (now, _) => now.as_ref().map(inbox),
@@ -190,6 +190,7 @@ impl Link {
                 for place in &mut welcome.rooms {
                     place.grant = Some(out.keys.grant(&epoch, &identity, &place.subject, place.from));
                 }
+                out.orders.push_back(Order::Welcomed { link: out.id, identity: identity.clone() });
                 (self.identity, self.epoch) = (Some(identity), Some(epoch));
                 out.counts.links_welcomed += 1;
             }

@@ -160,6 +160,27 @@ impl<P: Payload> Log<P> {
         }
     }
 
+    /// Discards all messages of a subject.
+    pub(super) fn trim(&mut self, subject: &Subject) {
+        let Some(lane) = self.lanes.get_mut(subject) else { return };
+        let Some(last) = lane.numbers.back().copied() else { return };
+        lane.numbers.clear();
+        lane.trimmed = last;
+        let mut last = None;
+        let octets = &mut self.octets;
+        self.messages.retain(|entry| {
+            let stays = entry.message.subject != *subject;
+            if !stays {
+                *octets -= entry.octets();
+                last = Some(entry.message.clone());
+            }
+            stays
+        });
+        if let Some(last) = last {
+            self.rest(last);
+        }
+    }
+
     /// Remembers the subject of the last message that it had as long as there is room; then those go of which the oldest was
     /// discarded, since that raises the least what all the forgotten have to answer. [ENG-28]
     fn rest(&mut self, last: Message<P>) {

@@ -205,6 +205,15 @@ impl<P: Payload> Memory<P> {
         }
     }
 
+    /// Discards what is stored of a room or an identity so far, as if it had grown too old: for the operator. [ENG-28]
+    pub fn trim(&mut self, subject: &Subject, now: Instant) {
+        self.handle_timeout(now);
+        if !subject.is_internal() {
+            self.log.trim(subject);
+            self.changes += 1;
+        }
+    }
+
     /// The beginning of every call that belongs to a link. [ENG-30]
     fn enter(&mut self, epoch: &LogEpoch, now: Instant) -> Result<(), Failure> {
         self.handle_timeout(now);

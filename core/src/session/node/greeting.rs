@@ -6,7 +6,7 @@ use super::calls::{CALL_MAX, Slot};
 use super::input::{Authenticated, HookFailed, NotAuthenticated, Persona, in_window_range};
 use super::link::Link;
 use super::machine::Node;
-use super::names::{Room, room_bytes};
+use super::names::Room;
 use super::phase::NodeEvent;
 use super::rooms::answers_code;
 use super::timer::NodeTimer;
@@ -14,7 +14,7 @@ use super::wrong;
 use crate::engine::{
     Answer, Call, Claim, Claimed, Failure, Filter, LogEpoch, Producer, Read, Refused, Subject,
 };
-use crate::frame::{NUMBER_MAX, ROOM_BYTES_MAX};
+use crate::frame::NUMBER_MAX;
 use crate::session::Hello;
 use crate::session::down::{Asked, Content, Opening, Standing, head_call};
 use crate::session::up::{Producing, RETRY_DELAY};
@@ -82,11 +82,6 @@ impl<P: Content> Node<P> {
     pub(super) fn greet(&mut self, hello: Box<Hello>, now: Instant) {
         if let Err(broken) = hello.check() {
             return self.broken(broken.clause);
-        }
-        // What no header line could hold could not be answered. [FRM-11]
-        let mut names = hello.rooms.iter().map(|wished| room_bytes(wished.room.as_str()));
-        if names.any(|bytes| !(1..=ROOM_BYTES_MAX).contains(&bytes)) {
-            return self.broken("FRM-11");
         }
         if let Some(drain) = &self.drain {
             let reason = format!("window={}", in_window_range(drain.window).as_micros() / 1000);

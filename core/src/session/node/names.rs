@@ -55,12 +55,6 @@ pub(super) fn is_of_server(subject: &str) -> bool {
     subject.starts_with('_')
 }
 
-/// The octets of what `name` is in a header line.
-pub(super) fn room_bytes(name: &str) -> usize {
-    let unreserved = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');
-    name.bytes().map(|octet| if unreserved(octet) { 1 } else { 3 }).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,293 @@
+//! The server as an application has it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::IntoResponse;
+use axum::routing::{any, get};
+use everwire_core::engine::{LogEpoch, Memory, MemoryConfig, Subject};
+use everwire_core::session::node::{AllowedOrigins, Drain, NodeConfig, NotAnOrigin};
+use everwire_host::{Keys, LinkId, Payload, Process, ProcessConfig};
+use serde::Serialize;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::addresses::{Addresses, Limits};
+use crate::app::Application;
+use crate::clock::{Clock, span};
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::hub::{Hub, Input, Standing};
+use crate::metrics;
+use crate::upgrade;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An entry of [`Config::origins`] can match nothing.
+    #[error("`{0}` is no origin: write it like https://example.com, or *")]
+    Origin(Box<str>),
+    /// A value of the configuration is out of its range.
+    #[error("{0}")]
+    OutOfRange(&'static str),
+    /// The system gives no random bits.
+    #[error("the system gives no random bits: {0}")]
+    Random(getrandom::Error),
+    /// The server was started outside of a tokio runtime.
+    #[error("a server must be started within a tokio runtime")]
+    NoRuntime,
+    /// The system gives no thread.
+    #[error("the system gives no thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A message of the server could not be made of this.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PostError {
+    /// The content cannot be written as JSON.
+    #[error("the content is no JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The subject is empty, too long, or begins with `_`.
+    #[error("`{0}` is no room and no identity")]
+    Subject(String),
+    /// The server has stopped.
+    #[error("the server has stopped")]
+    Stopped,
+}
+
+/// What every connection is served with.
+pub(crate) struct Shared {
+    pub(crate) hub: Sender<Input>,
+    pub(crate) origins: AllowedOrigins,
+    pub(crate) addresses: Addresses,
+    links: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn next_link(&self) -> LinkId {
+        LinkId(self.links.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// `None` once the server has stopped.
+    pub(crate) async fn look(&self) -> Option<Standing> {
+        let (answer, looked) = oneshot::channel();
+        self.hub.send(Input::Look { answer }).ok()?;
+        looked.await.ok()
+    }
+}
+
+/// A server of `everwire.v1`. Clones are handles to the same one; it stops when the last is dropped.
+///
+/// ```
+/// use everwire_server::{Application, Config, Server};
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = Config { origins: vec!["https://example.com".into()], ..Config::default() };
+/// let server = Server::start(config, Application::new().anonymous())?;
+/// let app: axum::Router = axum::Router::new().merge(server.router("/ws"));
+/// # let _ = app; Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Server {
+    shared: Arc<Shared>,
+    window: Duration,
+    _thread: Arc<Thread>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+/// Stops the hub with the last handle.
+struct Thread {
+    hub: Sender<Input>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        let _ = self.hub.send(Input::Stop);
+        // What is on its way to a disk is waited for.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl Server {
+    /// Starts serving; nobody can connect before [`Server::router`] is mounted. Within a tokio runtime.
+    ///
+    /// # Errors
+    /// If the configuration is none, or the system does not let it.
+    pub fn start(config: Config, app: Application) -> Result<Self, StartError> {
+        let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        check(&config)?;
+        let origins: Vec<_> = config.origins.iter().map(String::as_str).collect();
+        let origins = AllowedOrigins::new(&origins).map_err(|NotAnOrigin(text)| StartError::Origin(text))?;
+        let clock = Clock::new();
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(StartError::Random)?;
+        let engine = memory(&config)?;
+        let node = NodeConfig {
+            heartbeat: span(config.heartbeat),
+            window: span(config.window),
+            rooms_max: config.rooms_max,
+            identities: config.identities.iter().map(|prefix| prefix.as_str().into()).collect(),
+            examines: app.examines(),
+            failure_is_final: config.failure_is_final,
+            ..NodeConfig::default()
+        };
+        let process = ProcessConfig {
+            node,
+            handler_timeout: span(config.handler_timeout),
+            messages_per_second: config.messages_per_second,
+        };
+        let process = Process::new(process, Keys::new(&key), clock.now());
+        let (inputs, received) = channel();
+        let hub = Hub::new(process, engine, Arc::new(app), clock, inputs.clone(), runtime);
+        let thread = std::thread::Builder::new().name("everwire".into());
+        let thread = thread.spawn(move || hub.run(&received)).map_err(StartError::Thread)?;
+        let addresses = Addresses::new(Limits {
+            connections: config.connections_max,
+            of_address: config.connections_per_address,
+            greeting_of_address: config.greeting_per_address,
+            connects_per_second: config.connects_per_second,
+        });
+        let shared =
+            Shared { hub: inputs.clone(), origins: origins.and_absent(), addresses, links: AtomicU64::new(0) };
+        let thread = Thread { hub: inputs, thread: Some(thread) };
+        Ok(Self { shared: Arc::new(shared), window: config.window, _thread: Arc::new(thread) })
+    }
+
+    /// The routes: WebSockets at `path`, `/healthz` and `/metrics` (Prometheus). For limits by address, serve with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
+    pub fn router(&self, path: &str) -> Router {
+        Router::new()
+            .route(path, any(connect))
+            .route("/healthz", get(healthz))
+            .route("/metrics", get(metrics_text))
+            .with_state(self.shared.clone())
+    }
+
+    /// Sends a message of the server itself to a room or an identity. It is stored and pushed like every other, in the
+    /// order of the calls; it has no sender.
+    ///
+    /// # Errors
+    /// If the content is no JSON, or the subject none.
+    pub fn post<T: Serialize>(&self, receiver: &str, message_type: &str, content: &T) -> Result<(), PostError> {
+        if !everwire_core::frame::is_subject(receiver) || receiver.starts_with('_') {
+            return Err(PostError::Subject(receiver.to_owned()));
+        }
+        let envelope = serde_json::json!({
+            "type": message_type,
+            "receiver": receiver,
+            "content": serde_json::to_value(content)?,
+        });
+        let message = Payload::text(&envelope.to_string());
+        self.tell(Input::Post { subject: receiver.into(), message }).map_err(|()| PostError::Stopped)
+    }
+
+    /// An identity may no longer read a room: its pages are told. The `authorise` hook must keep it from coming back.
+    pub fn revoke(&self, identity: &str, room: &str) {
+        let _ = self.tell(Input::Revoke { identity: identity.into(), room: room.into() });
+    }
+
+    /// Closes every connection of an identity with a code of chapter 17 of the protocol, such as 4403 for one that may not come back.
+    pub fn expel(&self, identity: &str, code: u16, reason: &str) {
+        let identity = Subject::from(identity);
+        let _ = self.tell(Input::Expel { identity, code, reason: reason.to_owned() });
+    }
+
+    /// Discards what is stored of a room or an identity so far. Who has not read it is told that it is lost.
+    pub async fn trim(&self, subject: &str) {
+        let (answer, trimmed) = oneshot::channel();
+        if self.tell(Input::Trim { subject: subject.into(), answer }).is_ok() {
+            let _ = trimmed.await;
+        }
+    }
+
+    /// Tells every client to leave within `leave_in` and to come back spread over [`Config::window`]; resolves when all
+    /// have left and all requests are answered.
+    pub async fn drain(&self, leave_in: Duration, reason: &str) {
+        self.drain_within(leave_in, self.window, reason).await;
+    }
+
+    /// The same with another window: N clients and C connects a second want N ÷ C seconds.
+    pub async fn drain_within(&self, leave_in: Duration, window: Duration, reason: &str) {
+        let (leave_in, window) = (span(leave_in), span(window));
+        let drain = Drain { leave_in, window, reason: reason.into(), url: None };
+        if self.tell(Input::Drain { drain }).is_err() {
+            return;
+        }
+        while self.shared.look().await.is_some_and(|standing| !standing.is_idle) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn tell(&self, input: Input) -> Result<(), ()> {
+        self.shared.hub.send(input).map_err(|_| ())
+    }
+}
+
+async fn connect(State(shared): State<Arc<Shared>>, request: Request) -> impl IntoResponse {
+    upgrade::connect(&shared, request)
+}
+
+async fn healthz(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    match shared.look().await {
+        Some(_) => (axum::http::StatusCode::OK, "ok\n"),
+        None => (axum::http::StatusCode::SERVICE_UNAVAILABLE, "stopped\n"),
+    }
+}
+
+async fn metrics_text(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    match shared.look().await {
+        Some(standing) => metrics::response(standing.counts),
+        None => axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+fn check(config: &Config) -> Result<(), StartError> {
+    let ranges = [
+        ((1 << 10..=64 << 20).contains(&config.message_bytes_max), "message_bytes_max must be 1,024 to 67,108,864"),
+        ((1..=256).contains(&config.rooms_max), "rooms_max must be 1 to 256"),
+        (config.messages_per_second > 0, "messages_per_second must be 1 or more"),
+        (config.connects_per_second > 0, "connects_per_second must be 1 or more"),
+        ((5..=300).contains(&config.heartbeat.as_secs()), "heartbeat must be 5 to 300 s"),
+        ((1..=600).contains(&config.window.as_secs()), "window must be 1 to 600 s"),
+        (config.handler_timeout <= Duration::from_secs(3600), "handler_timeout must be 1 h at most"),
+        (config.identities.iter().all(|prefix| !prefix.is_empty() && !prefix.starts_with('_')),
+         "a prefix of identities must not be empty or begin with _"),
+    ];
+    match ranges.iter().find(|(holds, _)| !holds) {
+        Some((_, told)) => Err(StartError::OutOfRange(told)),
+        None => Ok(()),
+    }
+}
+
+fn memory(config: &Config) -> Result<Engine, StartError> {
+    let mut name = [0; 16];
+    getrandom::fill(&mut name).map_err(StartError::Random)?;
+    let epoch = LogEpoch::from(format!("{:032x}", u128::from_be_bytes(name)).as_str());
+    Ok(Engine::Memory(Box::new(Memory::new(bounds(config), epoch))))
+}
+
+fn bounds(config: &Config) -> MemoryConfig {
+    MemoryConfig {
+        messages_max: config.log_messages_max,
+        octets_max: config.log_bytes_max,
+        age_max: span(config.log_age_max),
+        message_octets_max: config.message_bytes_max,
+        records_max: config.producers_max,
+        records_anonymous_max: config.producers_max / 4 * 3,
+        records_per_identity_max: config.producers_per_identity,
+        ..MemoryConfig::default()
+    }
+}
