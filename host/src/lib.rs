@@ -11,6 +11,7 @@ mod body;
 mod books;
 mod counts;
 mod engine;
+mod gate;
 mod hooks;
 mod keys;
 mod link;
@@ -22,6 +23,7 @@ mod serve;
 
 pub use counts::Counts;
 pub use engine::carry_out;
+pub use gate::{Gate, GateLimits, Refused};
 pub use hooks::{Access, Authenticated, Kind, Permit, Reply, Verdict, Who};
 pub use keys::Keys;
 pub use order::{Asker, LinkId, Order};

@@ -106,7 +106,7 @@ fn application(state: &Arc<State>) -> Application {
     }
     let app = Application::new()
         .authenticate(with!(authenticate))
-        .authorise(with!(authorise))
+        .authorize(with!(authorise))
         .on_message(with!(on_message));
     app.handle("echo", |request: Request| async move { Ok(request.content::<Box<serde_json::value::RawValue>>()?) })
         .handle("boom", |_| async { Err::<(), _>(RequestFailed::new("boom", "it failed")) })

@@ -203,7 +203,7 @@ impl Application {
     /// What an identity may do with a room; without this hook, everybody may everything. It is asked again at every
     /// reconnection.
     #[must_use]
-    pub fn authorise<F, A>(mut self, hook: F) -> Self
+    pub fn authorize<F, A>(mut self, hook: F) -> Self
     where
         F: Fn(Entry) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Permit, HookFailed>> + Send + 'static,

@@ -19,7 +19,6 @@
 //!
 //! The protocol is `docs/PROTOCOL.md`; `cargo xtask conform URL` holds this server to every clause that a wire can show.
 
-mod addresses;
 mod app;
 mod clock;
 mod codec;

@@ -1,6 +1,7 @@
 //! The server as an application has it.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
@@ -12,12 +13,11 @@ use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use everwire_core::engine::{LogEpoch, Memory, MemoryConfig, Subject};
 use everwire_core::session::node::{AllowedOrigins, Drain, NodeConfig, NotAnOrigin};
-use everwire_host::{Keys, LinkId, Payload, Process, ProcessConfig};
+use everwire_host::{Gate, GateLimits, Keys, LinkId, Payload, Process, ProcessConfig, Refused};
 use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use crate::addresses::{Addresses, Limits};
 use crate::app::Application;
 use crate::clock::{Clock, span};
 use crate::config::Config;
@@ -66,7 +66,8 @@ pub enum PostError {
 pub(crate) struct Shared {
     pub(crate) hub: Sender<Input>,
     pub(crate) origins: AllowedOrigins,
-    pub(crate) addresses: Addresses,
+    gate: Arc<Mutex<Gate>>,
+    clock: Clock,
     links: AtomicU64,
 }
 
@@ -81,6 +82,36 @@ impl Shared {
         self.hub.send(Input::Look { answer }).ok()?;
         looked.await.ok()
     }
+}
+
+/// A place at the gate. It is given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    gate: Arc<Mutex<Gate>>,
+    link: LinkId,
+}
+
+impl Place {
+    pub(crate) fn enter(shared: &Shared, link: LinkId, address: Option<IpAddr>) -> Result<Self, Refused> {
+        locked(&shared.gate).enter(link, address, shared.clock.now())?;
+        Ok(Self { gate: shared.gate.clone(), link })
+    }
+
+    /// It has come to its `welcome`.
+    pub(crate) fn greeted(&self) {
+        locked(&self.gate).greeted(self.link);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        locked(&self.gate).left(self.link);
+    }
+}
+
+/// A gate is whole between any two of its calls.
+fn locked(gate: &Mutex<Gate>) -> MutexGuard<'_, Gate> {
+    gate.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A server of `everwire.v1`. Clones are handles to the same one; it stops when the last is dropped.
@@ -154,14 +185,19 @@ impl Server {
         let hub = Hub::new(process, engine, Arc::new(app), clock, inputs.clone(), runtime);
         let thread = std::thread::Builder::new().name("everwire".into());
         let thread = thread.spawn(move || hub.run(&received)).map_err(StartError::Thread)?;
-        let addresses = Addresses::new(Limits {
-            connections: config.connections_max,
-            of_address: config.connections_per_address,
-            greeting_of_address: config.greeting_per_address,
+        let gate = Gate::new(GateLimits {
+            connections_max: config.connections_max,
+            connections_per_address: config.connections_per_address,
+            greeting_per_address: config.greeting_per_address,
             connects_per_second: config.connects_per_second,
         });
-        let shared =
-            Shared { hub: inputs.clone(), origins: origins.and_absent(), addresses, links: AtomicU64::new(0) };
+        let shared = Shared {
+            hub: inputs.clone(),
+            origins: origins.and_absent(),
+            gate: Arc::new(Mutex::new(gate)),
+            clock,
+            links: AtomicU64::new(0),
+        };
         let thread = Thread { hub: inputs, thread: Some(thread) };
         Ok(Self { shared: Arc::new(shared), window: config.window, _thread: Arc::new(thread) })
     }
@@ -194,7 +230,7 @@ impl Server {
         self.tell(Input::Post { subject: receiver.into(), message }).map_err(|()| PostError::Stopped)
     }
 
-    /// An identity may no longer read a room: its pages are told. The `authorise` hook must keep it from coming back.
+    /// An identity may no longer read a room: its pages are told. The `authorize` hook must keep it from coming back.
     pub fn revoke(&self, identity: &str, room: &str) {
         let _ = self.tell(Input::Revoke { identity: identity.into(), room: room.into() });
     }

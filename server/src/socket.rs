@@ -12,9 +12,9 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
-use crate::addresses::Place;
 use crate::codec::{Codec, Event};
 use crate::hub::{Input, Out};
+use crate::server::Place;
 
 /// What is read at once: little while little comes, since every idle connection keeps its buffer.
 const READ_LEAST: usize = 2 * 1024;

@@ -1,20 +1,19 @@
 //! From an HTTP request to a connection.
 
 use std::net::SocketAddr;
-use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use everwire_host::LinkId;
+use everwire_host::{LinkId, Refused};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tungstenite::handshake::derive_accept_key;
 
-use crate::addresses::{Place, Refused};
 use crate::hub::Input;
-use crate::server::Shared;
+use crate::clock;
+use crate::server::{Place, Shared};
 use crate::socket::Connection;
 
 /// The subprotocol. [TRN-1]
@@ -33,14 +32,14 @@ pub(crate) fn connect(shared: &Shared, mut request: Request) -> Response {
         tracing::info!(?address, "refused: its origin is not allowed");
         return (StatusCode::FORBIDDEN, "this origin is not allowed\n").into_response();
     }
-    let place = match shared.addresses.enter(address, Instant::now()) {
+    let link = shared.next_link();
+    let place = match Place::enter(shared, link, address) {
         Ok(place) => place,
         Err(refused) => return busy(refused),
     };
     let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
         return (StatusCode::UPGRADE_REQUIRED, "this connection cannot become a WebSocket\n").into_response();
     };
-    let link = shared.next_link();
     serve(shared, link, address, place, upgrade);
     let accept = derive_accept_key(key.as_bytes());
     let response = Response::builder()
@@ -100,7 +99,7 @@ fn busy(refused: Refused) -> Response {
         Refused::Full => (StatusCode::SERVICE_UNAVAILABLE, 5, "the server has enough connections\n"),
         Refused::AddressFull => (StatusCode::TOO_MANY_REQUESTS, 5, "this address has enough connections\n"),
         Refused::TooFast(wait) => {
-            (StatusCode::TOO_MANY_REQUESTS, wait.as_secs() + 1, "this address connects too often\n")
+            (StatusCode::TOO_MANY_REQUESTS, clock::time(wait).as_secs() + 1, "this address connects too often\n")
         }
     };
     (status, [(header::RETRY_AFTER, retry.to_string())], why).into_response()
