@@ -1,6 +1,7 @@
 // Makes the npm package: node pkg-template/build.mjs --glue DIR --out DIR [--internal] [--parts DIR]
 //   --glue      what `wasm-bindgen --target web` wrote: everwire.js and everwire_bg.wasm (after wasm-opt)
 //   --session-glue  the same of the WebAssembly of `exactly-once`
+//   --server-glue   the same of that of `server`, for Node
 //   --out       the package, ready for `npm pack`
 //   --internal  also testing-internal.js, for tests that provoke traps; never for publishing
 //   --parts     facade.js and glue.js apart, minified, to be weighed
@@ -90,10 +91,10 @@ async function machine(dir) {
 
 async function main() {
   const { values } = parseArgs({
-    options: { glue: { type: 'string' }, 'session-glue': { type: 'string' }, out: { type: 'string' }, parts: { type: 'string' }, internal: { type: 'boolean' } },
+    options: { glue: { type: 'string' }, 'session-glue': { type: 'string' }, 'server-glue': { type: 'string' }, out: { type: 'string' }, parts: { type: 'string' }, internal: { type: 'boolean' } },
   });
-  if (!values.glue || !values['session-glue'] || !values.out) {
-    console.error('usage: node pkg-template/build.mjs --glue DIR --session-glue DIR --out DIR [--internal] [--parts DIR]');
+  if (!values.glue || !values['session-glue'] || !values['server-glue'] || !values.out) {
+    console.error('usage: node pkg-template/build.mjs --glue DIR --session-glue DIR --server-glue DIR --out DIR [--internal] [--parts DIR]');
     process.exit(2);
   }
   const { wasm, sources } = await machine(values.glue);
@@ -109,15 +110,20 @@ async function main() {
     await bundle(entry, entry === 'exactly-once' ? session.sources : sources, { outfile });
     await forgetBase64(`${outfile}.map`);
   }
+  const server = await machine(values['server-glue']);
+  const outfile = join(out, 'server.js');
+  const forNode = { entryPoints: [join(here, 'src/server/index.ts')], platform: 'node', external: ['ws'], minify: false };
+  await bundle('server', server.sources, { outfile, ...forNode });
+  await forgetBase64(`${outfile}.map`);
   await writeFile(join(out, 'everwire.wasm'), wasm);
-  for (const name of ['package.json', 'README.md', 'types/index.d.ts', 'types/slim.d.ts', 'types/exactly-once.d.ts']) {
+  for (const name of ['package.json', 'README.md', 'types/index.d.ts', 'types/slim.d.ts', 'types/exactly-once.d.ts', 'types/server.d.ts']) {
     await copyFile(join(here, name), join(out, name.replace('types/', '')));
   }
   for (const name of ['LICENSE-MIT', 'LICENSE-APACHE', 'CHANGELOG.md']) {
     if (existsSync(join(here, '..', name))) await copyFile(join(here, '..', name), join(out, name));
   }
   if (values.parts) await writeParts(resolve(values.parts), sources);
-  for (const name of [...entries.map((entry) => `${entry}.js`), 'everwire.wasm']) {
+  for (const name of [...entries.map((entry) => `${entry}.js`), 'server.js', 'everwire.wasm']) {
     const bytes = await readFile(join(out, name));
     console.log(`${name}: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzip`);
   }

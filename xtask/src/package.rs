@@ -28,6 +28,9 @@ const FEATURES: [&str; 6] = [
 /// which compresses better (−170).
 const SMALLER: [&str; 2] = ["--one-caller-inline-max-function-size=20", "--reorder-functions-by-name"];
 
+/// The crate of what runs in a page.
+const SHELL: &str = "everwire";
+
 /// Tried in turn, the smallest by gzip is kept: each of them won for some state of the code.
 const LEVELS: [&str; 3] = ["-Oz", "-Os", "-O3"];
 
@@ -85,14 +88,14 @@ pub(crate) fn build(variant: Variant) -> Result<Built> {
     setup::npm()?;
     let work = variant.work_dir()?;
     let (glue, named) = machine(variant.flags(), &work)?;
-    let session_glue = session()?;
+    let (session_glue, server_glue) = (session()?, server()?);
 
     let dir = variant.package_dir()?;
     let parts = work.join("parts");
     step(&format!("facade → {}", shown(&dir)), || {
         let mut command = npm::node("pkg-template/build.mjs");
         command.arg("--glue").arg(&glue).arg("--session-glue").arg(&session_glue);
-        command.arg("--out").arg(&dir).arg("--parts").arg(&parts);
+        command.arg("--server-glue").arg(&server_glue).arg("--out").arg(&dir).arg("--parts").arg(&parts);
         if variant == Variant::Trap {
             command.arg("--internal");
         }
@@ -114,9 +117,28 @@ fn session() -> Result<PathBuf> {
     BUILT.get_or_init(build).clone()
 }
 
+/// The WebAssembly of `everwire/server`: for Node, where speed counts and size does not. Built once a run.
+fn server() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf>> = OnceLock::new();
+    let build = || {
+        let work = workspace::target()?.join("npm-server");
+        // A target directory of its own: it is compiled at another level than the page's.
+        let flags = ["--config", "profile.release.opt-level=3"];
+        let raw = compile("everwire-host-wasm", &flags, &work)?;
+        let bound = bind(&raw, &work)?;
+        let glue = work.join("glue");
+        empty(&glue)?;
+        copy(&work.join("bindgen/everwire.js"), &glue.join("everwire.js"))?;
+        let mut command = wasm_opt("-O3", &bound, &glue.join("everwire_bg.wasm"));
+        step("wasm-opt -O3", || proc::quiet(command.arg("--strip-debug")))?;
+        Ok(glue)
+    };
+    BUILT.get_or_init(build).clone()
+}
+
 /// Compiles, binds and optimises one WebAssembly: the directory of its glue, and the same with function names.
 fn machine(flags: &[&str], work: &Path) -> Result<(PathBuf, PathBuf)> {
-    let raw = compile(flags, workspace::target()?)?;
+    let raw = compile(SHELL, flags, workspace::target()?)?;
     let glue = work.join("glue");
     let bound = bind(&raw, work)?;
     empty(&glue)?;
@@ -131,7 +153,7 @@ fn machine(flags: &[&str], work: &Path) -> Result<(PathBuf, PathBuf)> {
 
 /// A Rust application that depends on everwire must not find foreign exports in its own wasm.
 pub(crate) fn check_library() -> Result<()> {
-    let raw = compile(&["--no-default-features"], workspace::target()?)?;
+    let raw = compile(SHELL, &["--no-default-features"], workspace::target()?)?;
     // wasm-bindgen's own start with two underscores; the linker exports the memory and two bounds of it.
     let own = |name: &&String| !name.starts_with("__") && *name != "memory";
     match Module::read(&read(&raw)?)?.exports.iter().find(own) {
@@ -144,20 +166,21 @@ pub(crate) fn check_library() -> Result<()> {
 pub(crate) fn size_at(opt_level: &str) -> Result<Size> {
     let work = workspace::target()?.join(format!("opt-{opt_level}"));
     // A target directory of its own: the usual one would be rebuilt at every switch.
-    let raw = compile(&["--config", &format!("profile.release.opt-level=\"{opt_level}\"")], &work)?;
+    let raw = compile(SHELL, &["--config", &format!("profile.release.opt-level=\"{opt_level}\"")], &work)?;
     let bound = bind(&raw, &work)?;
     smallest(&bound, &work).map(|(_, size)| size)
 }
 
-/// Compiles the shell with these flags into this target directory.
-fn compile(flags: &[&str], target: &Path) -> Result<PathBuf> {
+/// Compiles a crate with these flags into this target directory.
+fn compile(package: &str, flags: &[&str], target: &Path) -> Result<PathBuf> {
     setup::wasm_target()?;
     let mut command = proc::cargo();
-    command.args(["build", "--release", "--target", setup::WASM, "--package", "everwire", "--lib"]);
+    command.args(["build", "--release", "--target", setup::WASM, "--package", package, "--lib"]);
     command.args(flags).arg("--target-dir").arg(target).env("RUSTFLAGS", rustflags()?);
     let what = format!("cargo build --release --target {} {}", setup::WASM, flags.join(" "));
     step(what.trim_end(), || proc::quiet(&mut command))?;
-    Ok(target.join(setup::WASM).join("release/everwire.wasm"))
+    let file = format!("release/{}.wasm", package.replace('-', "_"));
+    Ok(target.join(setup::WASM).join(file))
 }
 
 /// Panic messages name the file they come from; without this the published wasm would name the directories of the
