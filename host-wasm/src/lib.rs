@@ -62,8 +62,7 @@ impl Server {
             examines,
             ..NodeConfig::default()
         };
-        let config =
-            ProcessConfig { node, handler_timeout: millis(4), messages_per_second: whole(5) };
+        let config = ProcessConfig { node, handler_timeout: millis(4), messages_per_second: whole(5) };
         let records_max = size(10);
         let bounds = MemoryConfig {
             message_octets_max: u32::try_from(whole(6)).unwrap_or(u32::MAX),

@@ -49,7 +49,9 @@ pub(crate) fn told(order: Order) -> Array {
         }
         Order::Draw => array![7],
         // Carried out before they come here.
-        Order::Call { .. } | Order::Welcomed { .. } | Order::Forget { .. } | Order::Visible { .. } => array![-1],
+        Order::Call { .. } | Order::Welcomed { .. } | Order::Forget { .. } | Order::Visible { .. } => {
+            array![-1]
+        }
     }
 }
 

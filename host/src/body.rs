@@ -1,8 +1,8 @@
 //! Octets to what the machine takes, and back.
 
 use everwire_bodies::{
-    BodyError, Goaway, Judged, Lost, Renewal, envelope_line, read_hello, read_token, split,
-    write_goaway, write_lost, write_renewal, write_welcome,
+    BodyError, Goaway, Judged, Lost, Renewal, envelope_line, read_hello, read_token, split, write_goaway,
+    write_lost, write_renewal, write_welcome,
 };
 use everwire_core::engine::Subject;
 use everwire_core::frame::{Body, Frame, FromClient, Payload as Promised};
@@ -14,7 +14,9 @@ use crate::payload::Payload;
 /// What stands behind the header line of a frame. `identity` is the one in force, which `sender` is stamped with; without
 /// one there is no `welcome`, and messages are not looked at.
 pub(crate) fn read(frame: &Frame<'_>, identity: Option<&Subject>) -> NodeBody<Payload> {
-    let Ok(Some(header)) = FromClient::parse(frame.head, frame.shape(), u64::MAX) else { return NodeBody::None };
+    let Ok(Some(header)) = FromClient::parse(frame.head, frame.shape(), u64::MAX) else {
+        return NodeBody::None;
+    };
     let found = match (header, frame.body, identity) {
         (_, Body::None, _) => return NodeBody::None,
         (FromClient::Hello, Body::Whole(body), _) => match read_hello(body) {

@@ -35,10 +35,12 @@ impl Books {
     /// A link is found under other names from now on.
     pub(crate) fn list(&mut self, link: LinkId, before: &Listed, now: &Listed) {
         if !before.filter.is_same(&now.filter) {
-            for (subject, _) in before.filter.iter().filter(|(subject, _)| now.filter.from(subject).is_none()) {
+            for (subject, _) in before.filter.iter().filter(|(subject, _)| now.filter.from(subject).is_none())
+            {
                 remove(&mut self.subjects, subject, link);
             }
-            for (subject, _) in now.filter.iter().filter(|(subject, _)| before.filter.from(subject).is_none()) {
+            for (subject, _) in now.filter.iter().filter(|(subject, _)| before.filter.from(subject).is_none())
+            {
                 self.subjects.entry(subject.clone()).or_default().insert(link);
             }
         }

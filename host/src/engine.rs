@@ -16,10 +16,7 @@ pub fn carry_out(
 ) -> Answer<Payload> {
     let answer = call.carry_out(engine, now);
     match (call, &answer) {
-        (
-            Call::Append { batch, .. },
-            Answer::Append(Ok(Appended::Stored { .. } | Appended::Full { .. })),
-        ) => {
+        (Call::Append { batch, .. }, Answer::Append(Ok(Appended::Stored { .. } | Appended::Full { .. }))) => {
             for post in batch.iter() {
                 if !grown.contains(&post.subject) {
                     grown.insert(post.subject.clone());

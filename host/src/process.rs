@@ -102,7 +102,11 @@ impl Process {
 
     /// What has happened so far.
     pub fn counts(&self) -> Counts {
-        Counts { links_open: self.links.len() as u64, subjects_read: self.books.subjects() as u64, ..self.counts }
+        Counts {
+            links_open: self.links.len() as u64,
+            subjects_read: self.books.subjects() as u64,
+            ..self.counts
+        }
     }
 
     // ---- links ----
@@ -272,8 +276,9 @@ impl Process {
     /// What a handler says to a request. [REQ-12]
     pub fn ran(&mut self, run: RunId, reply: Reply, now: Instant) {
         let text = match reply {
-            Reply::Content { kind, json } => answer(&kind, &json)
-                .unwrap_or_else(|| failure(code("failed"), "the handler's answer is no JSON that may be sent")),
+            Reply::Content { kind, json } => answer(&kind, &json).unwrap_or_else(|| {
+                failure(code("failed"), "the handler's answer is no JSON that may be sent")
+            }),
             Reply::Failed { code: told, message } => {
                 let told = Code::new(told.as_bytes()).unwrap_or_else(|_| code("failed"));
                 failure(told, &message)

@@ -1,13 +1,13 @@
 //! The actions of a node, carried out; and the application's answers to its questions.
 
 use everwire_core::Instant;
-use everwire_core::engine::Subject;
+use everwire_core::engine::{Producer, Subject};
 use everwire_core::frame::{Form, FromServer, split};
 use everwire_core::session::Secret;
 use everwire_core::session::down::Standing;
 use everwire_core::session::node::{
     self, ANNOUNCED_ABOVE, AskId, Asking, Examined, HookFailed, NodeAction, NodeBody, NodeFrame,
-    NotAuthenticated, Persona, Purpose,
+    NotAuthenticated, Purpose,
 };
 
 use crate::body;
@@ -23,21 +23,7 @@ impl Process {
     pub fn authenticated(&mut self, link: LinkId, id: AskId, answer: Authenticated, now: Instant) {
         self.with(link, now, |link| {
             let Some(Question::Who { producer, successor }) = link.questions.remove(&id) else { return };
-            let answer = answer.and_then(|who| {
-                let (persona, expires): (Box<dyn Fn(&_) -> Persona>, _) = match who {
-                    // Its name would be taken for a room by some, and for that of a stranger by others.
-                    Who::Named { identity, .. } if identity.is_empty() => return Err(NotAuthenticated::Forbidden),
-                    Who::Named { identity, expires } => {
-                        (Box::new(move |producer| named(&identity, producer)), expires)
-                    }
-                    Who::Anonymous => (Box::new(anonymous), None),
-                };
-                Ok(node::Authenticated {
-                    as_producer: persona(&producer),
-                    as_successor: successor.as_ref().map(&persona),
-                    expires,
-                })
-            });
+            let answer = answer.and_then(|who| known(&who, &producer, successor.as_ref()));
             link.node.handle_authenticated(id, answer, now);
         });
     }
@@ -151,7 +137,11 @@ impl Link {
             NodeAction::Run(request) => {
                 out.counts.requests += 1;
                 let run = out.origin.handle_run(&request, out.now);
-                out.orders.push_back(Order::Run { run, identity: request.identity, request: request.payload });
+                out.orders.push_back(Order::Run {
+                    run,
+                    identity: request.identity,
+                    request: request.payload,
+                });
                 return true;
             }
             NodeAction::Write(frame) => {
@@ -225,6 +215,25 @@ impl Link {
         out.wrote = true;
         out.orders.push_back(Order::Write { link: out.id, form, octets });
     }
+}
+
+/// Whom the machine is told of: the same somebody under both producers.
+fn known(
+    who: &Who,
+    producer: &Producer,
+    successor: Option<&Producer>,
+) -> Result<node::Authenticated, NotAuthenticated> {
+    let persona = |producer: &Producer| match who {
+        Who::Named { identity, .. } => named(identity, producer),
+        Who::Anonymous => anonymous(producer),
+    };
+    let expires = match who {
+        // Its name would be taken for a room by some, and for that of a stranger by others.
+        Who::Named { identity, .. } if identity.is_empty() => return Err(NotAuthenticated::Forbidden),
+        Who::Named { expires, .. } => *expires,
+        Who::Anonymous => None,
+    };
+    Ok(node::Authenticated { as_producer: persona(producer), as_successor: successor.map(persona), expires })
 }
 
 /// What the application is asked: of a room of `hello` whose `from` no grant proves, whether it could be paged back to

@@ -26,7 +26,7 @@ writeFileSync(join(dir, 'everwire.js'), glue);
 writeFileSync(join(dir, 'everwire_bg.wasm'), emptyWasm);
 
 function build(out, ...flags) {
-  execFileSync(process.execPath, [script, '--glue', dir, '--session-glue', dir, '--out', join(dir, out), ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+  execFileSync(process.execPath, [script, '--glue', dir, '--session-glue', dir, '--server-glue', dir, '--out', join(dir, out), ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
   return (name) => readFileSync(join(dir, out, name), 'utf8');
 }
 

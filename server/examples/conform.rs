@@ -108,15 +108,17 @@ fn application(state: &Arc<State>) -> Application {
         .authenticate(with!(authenticate))
         .authorize(with!(authorise))
         .on_message(with!(on_message));
-    app.handle("echo", |request: Request| async move { Ok(request.content::<Box<serde_json::value::RawValue>>()?) })
-        .handle("boom", |_| async { Err::<(), _>(RequestFailed::new("boom", "it failed")) })
-        .handle("long", |request| async move { Ok("a".repeat(request.content()?)) })
-        .handle("go", with!(go))
-        .handle("wait", with!(wait))
-        .handle("count", with!(count))
-        .handle("revoke", with!(revoke))
-        .handle("trim", with!(trim))
-        .handle("drain", with!(drain))
+    app.handle("echo", |request: Request| async move {
+        Ok(request.content::<Box<serde_json::value::RawValue>>()?)
+    })
+    .handle("boom", |_| async { Err::<(), _>(RequestFailed::new("boom", "it failed")) })
+    .handle("long", |request| async move { Ok("a".repeat(request.content()?)) })
+    .handle("go", with!(go))
+    .handle("wait", with!(wait))
+    .handle("count", with!(count))
+    .handle("revoke", with!(revoke))
+    .handle("trim", with!(trim))
+    .handle("drain", with!(drain))
 }
 
 async fn go(state: Arc<State>, request: Request) -> Result<String, RequestFailed> {
@@ -178,7 +180,8 @@ fn decoded(text: &str) -> String {
     let mut octets = Vec::new();
     let mut rest = text.bytes();
     while let Some(octet) = rest.next() {
-        let hex = |digit: Option<u8>| digit.and_then(|digit| char::from(digit).to_digit(16)).unwrap_or(0) as u8;
+        let hex =
+            |digit: Option<u8>| digit.and_then(|digit| char::from(digit).to_digit(16)).unwrap_or(0) as u8;
         octets.push(if octet == b'%' { 16 * hex(rest.next()) + hex(rest.next()) } else { octet });
     }
     String::from_utf8(octets).unwrap_or_default()

@@ -34,32 +34,86 @@ const BATCH: usize = 1024;
 /// What comes to the hub.
 pub(crate) enum Input {
     /// A connection is there.
-    Opened { link: LinkId, out: UnboundedSender<Out>, address: Option<IpAddr> },
+    Opened {
+        link: LinkId,
+        out: UnboundedSender<Out>,
+        address: Option<IpAddr>,
+    },
     /// It has read so many octets, and with them these messages are whole. The permit is for what it may read meanwhile.
-    Read { link: LinkId, octets: u64, frames: Vec<(Form, Bytes)>, permit: OwnedSemaphorePermit },
+    Read {
+        link: LinkId,
+        octets: u64,
+        frames: Vec<(Form, Bytes)>,
+        permit: OwnedSemaphorePermit,
+    },
     /// A message is longer than it may be.
-    TooLong { link: LinkId },
+    TooLong {
+        link: LinkId,
+    },
     /// The peer breaks RFC 6455.
-    Broken { link: LinkId, code: u16 },
+    Broken {
+        link: LinkId,
+        code: u16,
+    },
     /// So many octets in all have left.
-    Taken { link: LinkId, octets: u64 },
+    Taken {
+        link: LinkId,
+        octets: u64,
+    },
     /// It is closed.
-    Closed { link: LinkId },
+    Closed {
+        link: LinkId,
+    },
     /// The application has answered.
-    Authenticated { link: LinkId, id: AskId, answer: Authenticated },
-    Authorised { link: LinkId, id: AskId, answer: Result<Vec<Permit>, HookFailed> },
-    Examined { link: LinkId, id: AskId, verdict: Verdict },
-    Ran { run: RunId, reply: Reply },
+    Authenticated {
+        link: LinkId,
+        id: AskId,
+        answer: Authenticated,
+    },
+    Authorised {
+        link: LinkId,
+        id: AskId,
+        answer: Result<Vec<Permit>, HookFailed>,
+    },
+    Examined {
+        link: LinkId,
+        id: AskId,
+        verdict: Verdict,
+    },
+    Ran {
+        run: RunId,
+        reply: Reply,
+    },
     /// The engine has answered calls that were together on their way.
-    Carried { answers: Vec<(Asker, CallId, Answer<Payload>)>, grown: BTreeSet<Subject> },
+    Carried {
+        answers: Vec<(Asker, CallId, Answer<Payload>)>,
+        grown: BTreeSet<Subject>,
+    },
     /// The application speaks.
-    Post { subject: Subject, message: Payload },
-    Revoke { identity: Subject, room: Subject },
-    Expel { identity: Subject, code: u16, reason: String },
-    Drain { drain: Drain },
-    Trim { subject: Subject, answer: oneshot::Sender<()> },
+    Post {
+        subject: Subject,
+        message: Payload,
+    },
+    Revoke {
+        identity: Subject,
+        room: Subject,
+    },
+    Expel {
+        identity: Subject,
+        code: u16,
+        reason: String,
+    },
+    Drain {
+        drain: Drain,
+    },
+    Trim {
+        subject: Subject,
+        answer: oneshot::Sender<()>,
+    },
     /// What has been counted, and whether all is done.
-    Look { answer: oneshot::Sender<Standing> },
+    Look {
+        answer: oneshot::Sender<Standing>,
+    },
     /// The process ends.
     Stop,
 }
@@ -280,7 +334,9 @@ impl Hub {
                 if getrandom::fill(&mut bits).is_ok() {
                     self.process.drawn(bits, now);
                 } else {
-                    tracing::error!("the system gives no random bits: nothing that this process says is stored");
+                    tracing::error!(
+                        "the system gives no random bits: nothing that this process says is stored"
+                    );
                 }
             }
         }
@@ -295,7 +351,9 @@ impl Hub {
 
     fn tell_limit(&mut self, link: LinkId) {
         let most = self.process.frame_bytes_max(link);
-        let Some(peer) = self.peers.get_mut(&link).filter(|peer| peer.message_bytes_max != most) else { return };
+        let Some(peer) = self.peers.get_mut(&link).filter(|peer| peer.message_bytes_max != most) else {
+            return;
+        };
         peer.message_bytes_max = most;
         let _ = peer.out.send(Out::MessageBytesMax(most));
     }

@@ -121,7 +121,10 @@ mod tests {
             ("expired", signed(&json!({ "sub": "ann", "exp": in_seconds(-1) }), SECRET, Algorithm::HS256)),
             ("for ever", signed(&json!({ "sub": "ann" }), SECRET, Algorithm::HS256)),
             ("for nobody", signed(&json!({ "exp": in_seconds(60) }), SECRET, Algorithm::HS256)),
-            ("for an empty name", signed(&json!({ "sub": "", "exp": in_seconds(60) }), SECRET, Algorithm::HS256)),
+            (
+                "for an empty name",
+                signed(&json!({ "sub": "", "exp": in_seconds(60) }), SECRET, Algorithm::HS256),
+            ),
             (
                 "too early",
                 signed(

@@ -25,7 +25,11 @@ impl Collector for Counted {
             ("links", "Connections so far", counts.links),
             ("links_welcomed", "Connections that have been let in", counts.links_welcomed),
             ("closed_broken", "Connections closed for a protocol error", counts.closed_broken),
-            ("closed_otherwise", "Connections that this server has closed for another reason", counts.closed_otherwise),
+            (
+                "closed_otherwise",
+                "Connections that this server has closed for another reason",
+                counts.closed_otherwise,
+            ),
             ("frames_in", "Frames received", counts.frames_in),
             ("frames_out", "Frames sent", counts.frames_out),
             ("octets_in", "Octets received", counts.octets_in),

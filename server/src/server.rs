@@ -1,9 +1,9 @@
 //! The server as an application has it.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -217,7 +217,12 @@ impl Server {
     ///
     /// # Errors
     /// If the content is no JSON, or the subject none.
-    pub fn post<T: Serialize>(&self, receiver: &str, message_type: &str, content: &T) -> Result<(), PostError> {
+    pub fn post<T: Serialize>(
+        &self,
+        receiver: &str,
+        message_type: &str,
+        content: &T,
+    ) -> Result<(), PostError> {
         if !everwire_core::frame::is_subject(receiver) || receiver.starts_with('_') {
             return Err(PostError::Subject(receiver.to_owned()));
         }
@@ -292,15 +297,20 @@ async fn metrics_text(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
 
 fn check(config: &Config) -> Result<(), StartError> {
     let ranges = [
-        ((1 << 10..=64 << 20).contains(&config.message_bytes_max), "message_bytes_max must be 1,024 to 67,108,864"),
+        (
+            (1 << 10..=64 << 20).contains(&config.message_bytes_max),
+            "message_bytes_max must be 1,024 to 67,108,864",
+        ),
         ((1..=256).contains(&config.rooms_max), "rooms_max must be 1 to 256"),
         (config.messages_per_second > 0, "messages_per_second must be 1 or more"),
         (config.connects_per_second > 0, "connects_per_second must be 1 or more"),
         ((5..=300).contains(&config.heartbeat.as_secs()), "heartbeat must be 5 to 300 s"),
         ((1..=600).contains(&config.window.as_secs()), "window must be 1 to 600 s"),
         (config.handler_timeout <= Duration::from_secs(3600), "handler_timeout must be 1 h at most"),
-        (config.identities.iter().all(|prefix| !prefix.is_empty() && !prefix.starts_with('_')),
-         "a prefix of identities must not be empty or begin with _"),
+        (
+            config.identities.iter().all(|prefix| !prefix.is_empty() && !prefix.starts_with('_')),
+            "a prefix of identities must not be empty or begin with _",
+        ),
     ];
     match ranges.iter().find(|(holds, _)| !holds) {
         Some((_, told)) => Err(StartError::OutOfRange(told)),

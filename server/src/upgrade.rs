@@ -11,8 +11,8 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tungstenite::handshake::derive_accept_key;
 
-use crate::hub::Input;
 use crate::clock;
+use crate::hub::Input;
 use crate::server::{Place, Shared};
 use crate::socket::Connection;
 
@@ -52,13 +52,7 @@ pub(crate) fn connect(shared: &Shared, mut request: Request) -> Response {
     response.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-fn serve(
-    shared: &Shared,
-    link: LinkId,
-    address: Option<std::net::IpAddr>,
-    place: Place,
-    upgrade: OnUpgrade,
-) {
+fn serve(shared: &Shared, link: LinkId, address: Option<std::net::IpAddr>, place: Place, upgrade: OnUpgrade) {
     let hub = shared.hub.clone();
     tokio::spawn(async move {
         let stream = match upgrade.await {
@@ -81,7 +75,8 @@ fn key<'a>(method: &Method, headers: &'a HeaderMap) -> Result<&'a str, &'static 
         let all = headers.get_all(name).iter().filter_map(|header| header.to_str().ok());
         all.flat_map(|header| header.split(',')).any(|token| token.trim().eq_ignore_ascii_case(value))
     };
-    if method != Method::GET || !names(header::CONNECTION, "upgrade") || !names(header::UPGRADE, "websocket") {
+    if method != Method::GET || !names(header::CONNECTION, "upgrade") || !names(header::UPGRADE, "websocket")
+    {
         return Err("this is the address of a WebSocket\n");
     }
     if !names(header::SEC_WEBSOCKET_VERSION, "13") {
@@ -98,9 +93,11 @@ fn busy(refused: Refused) -> Response {
     let (status, retry, why) = match refused {
         Refused::Full => (StatusCode::SERVICE_UNAVAILABLE, 5, "the server has enough connections\n"),
         Refused::AddressFull => (StatusCode::TOO_MANY_REQUESTS, 5, "this address has enough connections\n"),
-        Refused::TooFast(wait) => {
-            (StatusCode::TOO_MANY_REQUESTS, clock::time(wait).as_secs() + 1, "this address connects too often\n")
-        }
+        Refused::TooFast(wait) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            clock::time(wait).as_secs() + 1,
+            "this address connects too often\n",
+        ),
     };
     (status, [(header::RETRY_AFTER, retry.to_string())], why).into_response()
 }

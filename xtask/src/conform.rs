@@ -38,13 +38,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a script that prints its address in its first line.
-    pub(crate) fn start(script: &str) -> Result<Self> {
-        let told = |error| format!("{script}: {error}");
-        let mut command = npm::node(script);
-        command.args(["--port", "0"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    /// Starts a program that prints its address in its first line.
+    pub(crate) fn start(name: &str, mut command: Command) -> Result<Self> {
+        let told = |error| format!("{name}: {error}");
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(told)?;
-        let out = child.stdout.take().ok_or_else(|| format!("{script} has no standard output"))?;
+        let out = child.stdout.take().ok_or_else(|| format!("{name} has no standard output"))?;
         let mut server = Server { child, url: String::new(), out: BufReader::new(out) };
         let mut line = String::new();
         server.out.read_line(&mut line).map_err(told)?;
@@ -52,7 +51,7 @@ impl Server {
         if server.url.starts_with("ws://") {
             Ok(server)
         } else {
-            Err(format!("{script} printed {line:?} instead of its address"))
+            Err(format!("{name} printed {line:?} instead of its address"))
         }
     }
 }

@@ -11,6 +11,7 @@ mod model;
 mod npm;
 mod package;
 mod proc;
+mod server;
 mod setup;
 mod shorten;
 mod simulate;

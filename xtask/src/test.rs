@@ -14,6 +14,7 @@ use crate::model;
 use crate::npm;
 use crate::package::{self, Built, Variant};
 use crate::proc;
+use crate::server;
 use crate::setup::{self, Browser};
 use crate::simulate;
 use crate::size;
@@ -39,6 +40,12 @@ const RUNNERS: &[Runner] = &[
     Runner { name: "core", about: "the state machines, native", long: false, run: core },
     Runner { name: "bodies", about: "the JSON of the protocol, native", long: false, run: bodies },
     Runner {
+        name: "server",
+        about: "the servers' common half and everwire-server, native",
+        long: false,
+        run: servers,
+    },
+    Runner {
         name: "sim",
         about: "many machines in virtual time: storms, bad luck, known bugs",
         long: false,
@@ -47,7 +54,7 @@ const RUNNERS: &[Runner] = &[
     Runner { name: "model", about: "every order of events, within bounds", long: false, run: model },
     Runner {
         name: "conform",
-        about: "the protocol over the wire, put to examples/node-session-server",
+        about: "the protocol over the wire, put to each of the three servers",
         long: false,
         run: conformance,
     },
@@ -223,6 +230,7 @@ fn clippy(session: &mut Session) -> Result<()> {
     };
     lint(&["--workspace", "--all-targets"]);
     lint(&["--package", "everwire", "--target", setup::WASM, "--all-targets", "--all-features"]);
+    lint(&["--package", "everwire-host-wasm", "--target", setup::WASM, "--all-targets"]);
     // What a Rust application depends on.
     lint(&["--package", "everwire", "--target", setup::WASM, "--no-default-features"]);
     Ok(())
@@ -244,6 +252,14 @@ fn bodies(session: &mut Session) -> Result<()> {
     Ok(())
 }
 
+fn servers(session: &mut Session) -> Result<()> {
+    let mut command = proc::cargo();
+    command.args(["test", "--no-fail-fast", "--all-targets"]);
+    session
+        .tests(Format::Cargo, command.args(["--package", "everwire-host", "--package", "everwire-server"]));
+    Ok(())
+}
+
 fn sim(session: &mut Session) -> Result<()> {
     session.tests(
         Format::Cargo,
@@ -261,8 +277,17 @@ fn model(session: &mut Session) -> Result<()> {
 
 fn conformance(session: &mut Session) -> Result<()> {
     setup::npm()?;
-    let server = conform::Server::start("examples/node-session-server/conform.mjs")?;
-    session.tests(Format::Conform, &mut conform::suite(&server.url));
+    session.package(Variant::Published)?;
+    let servers = [
+        ("examples/node-session-server", npm::node("examples/node-session-server/conform.mjs")),
+        ("everwire/server", npm::node("tests/conform/npm-server.mjs")),
+        ("everwire-server", proc::command(server::conform()?)),
+    ];
+    for (name, command) in servers {
+        say(&format!("\n  {name}"));
+        let server = conform::Server::start(name, command)?;
+        session.tests(Format::Conform, &mut conform::suite(&server.url));
+    }
     Ok(())
 }
 
@@ -318,7 +343,9 @@ fn webdriver_json(browser: &Browser) -> Result<PathBuf> {
 
 fn facade(session: &mut Session) -> Result<()> {
     setup::npm()?;
-    session.tests(Format::Check, npm::tool("tsc").args(["--noEmit", "--project", "pkg-template"]));
+    for project in ["pkg-template", "pkg-template/tsconfig.server.json"] {
+        session.tests(Format::Check, npm::tool("tsc").args(["--noEmit", "--project", project]));
+    }
     session.node_tests("pkg-template/test", &mut node_test())
 }
 

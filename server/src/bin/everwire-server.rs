@@ -154,7 +154,8 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         }
         routes = routes.fallback_service(ServeDir::new(directory));
     }
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| format!("{}: {error}", args.listen))?;
+    let listener =
+        TcpListener::bind(args.listen).await.map_err(|error| format!("{}: {error}", args.listen))?;
     let address = listener.local_addr()?;
     let mut term = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
