@@ -74,6 +74,8 @@ enum Op {
         back: bool,
     },
     Restart,
+    /// What was saved is all that is left, and the log goes on from it.
+    Crash,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -108,6 +110,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => room().prop_map(|room| Op::Publish { room }),
         1 => (0..PRODUCERS).prop_map(|producer| Op::Forget { producer }),
         6 => (micros, prop::bool::weighted(0.1)).prop_map(|(micros, back)| Op::Pass { micros, back }),
+        2 => Just(Op::Crash),
         1 => prop::bool::weighted(0.2).prop_map(|restart| if restart { Op::Restart } else { Op::Publish { room: 0 } }),
     ]
 }
@@ -200,8 +203,49 @@ impl Said {
     }
 }
 
+/// What a store holds that was given all changes.
+#[derive(Default)]
+struct Disk {
+    messages: BTreeMap<u64, SavedMessage<Body>>,
+    records: BTreeMap<Producer, SavedRecord>,
+    trimmed: BTreeMap<Subject, u64>,
+    marks: Marks,
+}
+
+impl Disk {
+    fn write(&mut self, changes: Changes<Body>) {
+        let Changes { stored, discarded, records, trimmed, marks } = changes;
+        self.messages.extend(stored.into_iter().map(|saved| (saved.message.s, saved)));
+        discarded.iter().for_each(|s| drop(self.messages.remove(s)));
+        for (producer, record) in records {
+            match record {
+                Some(record) => drop(self.records.insert(producer, record)),
+                None => drop(self.records.remove(&producer)),
+            }
+        }
+        for (subject, trimmed) in trimmed {
+            match trimmed {
+                Some(trimmed) => drop(self.trimmed.insert(subject, trimmed)),
+                None => drop(self.trimmed.remove(&subject)),
+            }
+        }
+        self.marks = marks;
+    }
+
+    fn read(&self) -> Saved<Body> {
+        Saved {
+            messages: self.messages.values().cloned().collect(),
+            records: self.records.iter().map(|(producer, record)| (*producer, record.clone())).collect(),
+            trimmed: self.trimmed.iter().map(|(subject, trimmed)| (subject.clone(), *trimmed)).collect(),
+            marks: self.marks,
+        }
+    }
+}
+
 struct Run {
     engine: Memory<Body>,
+    disk: Disk,
+    steps: usize,
     model: Model,
     said: Said,
     tails: Vec<Tail>,
@@ -223,9 +267,12 @@ impl Run {
         };
         let now = Instant::default() + secs(1000);
         let mut engine = Memory::new(config, epoch.clone());
+        engine.record_changes();
         engine.handle_timeout(now);
         Self {
             engine,
+            disk: Disk::default(),
+            steps: 0,
             model: Model::new(config, epoch),
             said: Said::default(),
             tails: (0..TAILS as u8).map(tail).collect(),
@@ -362,10 +409,23 @@ impl Run {
                 self.old_epoch = epoch;
                 let epoch = LogEpoch::from(format!("e{}", self.epochs).as_str());
                 self.engine.restart(epoch.clone());
+                self.engine.record_changes();
+                self.disk = Disk::default();
                 self.model.restart(epoch);
                 self.said = Said::default();
                 self.origin.clear();
                 self.tails.iter_mut().for_each(|tail| tail.cursor.position = 0);
+            }
+            Op::Crash => {
+                self.disk.write(self.engine.take_changes());
+                self.engine = Memory::restore(self.model.config, epoch, self.disk.read());
+                self.engine.record_changes();
+                self.engine.handle_timeout(self.model.now);
+                // Casts and whoever waited for them have gone with it.
+                self.model.casts.iter_mut().for_each(|(at, _)| *at = Instant::default());
+                for tail in &mut self.tails {
+                    (tail.cursor.cast, tail.casts_seen) = (None, None);
+                }
             }
         }
     }
@@ -398,6 +458,17 @@ impl Run {
     /// Nothing of this takes the model's word for it but which record was alive when.
     fn check(&mut self) {
         self.engine.handle_timeout(self.now);
+        self.steps += 1;
+        if self.steps.is_multiple_of(3) {
+            self.disk.write(self.engine.take_changes());
+            assert_eq!(
+                self.disk.messages.len(),
+                self.engine.memory_use().messages,
+                "what is saved is what is kept"
+            );
+            assert_eq!(self.disk.records.len(), self.engine.memory_use().records);
+            assert!(self.disk.trimmed.len() <= self.engine.memory_use().subjects);
+        }
         self.model.time(self.now);
         let (holds, config) = (self.engine.memory_use(), self.model.config);
         let alive = self.model.alive().count();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::log::Entry;
+use super::saved::{Notes, SavedMessage};
 use super::{Payload, Post, Producer, Subject};
 use crate::time::{Duration, Instant};
 
@@ -37,13 +38,14 @@ pub(super) struct Inboxes<P> {
     /// come to the front by a use that was not the last.
     queue: BTreeSet<(u64, Subject)>,
     /// The highest number that was in an inbox that has gone, or was stored for nobody.
-    unread: u64,
+    pub(super) unread: u64,
+    pub(super) notes: Notes<P>,
 }
 
 impl<P: Payload> Inboxes<P> {
     pub(super) fn new(octets_max: u64) -> Self {
         let (all, places, queue) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { octets_max, octets: 0, all, places, queue, unread: 0 }
+        Self { octets_max, octets: 0, all, places, queue, unread: 0, notes: Notes::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -74,6 +76,7 @@ impl<P: Payload> Inboxes<P> {
         let (answers, trimmed) = (VecDeque::new(), self.unread);
         let fresh = Inbox { owner, answers, octets: 0, trimmed, listed: 0 };
         self.all.entry(subject.clone()).or_insert(fresh).owner = owner;
+        self.notes.trim(subject);
     }
 
     /// The inbox goes with its record. [ENG-22] [ENG-23]
@@ -81,6 +84,7 @@ impl<P: Payload> Inboxes<P> {
         while self.discard_oldest(subject) {}
         if let Some(inbox) = self.all.remove(subject) {
             self.unread = self.unread.max(inbox.trimmed);
+            self.notes.trim(subject);
         }
     }
 
@@ -99,10 +103,44 @@ impl<P: Payload> Inboxes<P> {
         inbox.octets += entry.message.payload.octets();
         self.octets += entry.octets();
         self.places.insert(s, subject.clone());
+        self.notes.store(at, &entry.message);
         inbox.answers.push_back(entry);
         while self.all.get(&subject).is_some_and(Inbox::is_over) {
             self.discard_oldest(&subject);
         }
+    }
+
+    /// What is remembered of an inbox.
+    pub(super) fn remembered(&self, subject: &Subject) -> Option<u64> {
+        self.all.get(subject).map(|inbox| inbox.trimmed)
+    }
+
+    /// Takes over an inbox that was saved, of an owner who was used so; then its answers.
+    pub(super) fn restore(&mut self, subject: &Subject, owner: Producer, used: u64, trimmed: u64) {
+        let inbox = Inbox { owner, answers: VecDeque::new(), octets: 0, trimmed, listed: used };
+        self.all.insert(subject.clone(), inbox);
+    }
+
+    /// Takes over what was discarded of an inbox.
+    pub(super) fn restore_trimmed(&mut self, subject: &Subject, trimmed: u64) {
+        if let Some(inbox) = self.all.get_mut(subject) {
+            inbox.trimmed = trimmed;
+        }
+    }
+
+    /// Takes over an answer that was saved, in ascending order.
+    pub(super) fn restore_answer(&mut self, saved: SavedMessage<P>) {
+        let SavedMessage { at, message } = saved;
+        let subject = message.subject.clone();
+        let Some(inbox) = self.all.get_mut(&subject) else { return };
+        if inbox.answers.is_empty() {
+            self.queue.insert((inbox.listed, subject.clone()));
+        }
+        let entry = Entry { at, message };
+        inbox.octets += entry.message.payload.octets();
+        self.octets += entry.octets();
+        self.places.insert(entry.message.s, subject);
+        inbox.answers.push_back(entry);
     }
 
     /// Discards until all inboxes together are within their bound, but never the newest answer of all.
@@ -155,6 +193,7 @@ impl<P: Payload> Inboxes<P> {
         inbox.trimmed = entry.message.s;
         self.octets -= entry.octets();
         self.places.remove(&entry.message.s);
+        self.notes.discard(entry.message.s, subject);
         if inbox.answers.is_empty() {
             self.queue.remove(&(inbox.listed, subject.clone()));
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::inboxes::Inboxes;
+use super::saved::{Notes, SavedMessage};
 use super::{Filter, Message, Payload, Post, Subject};
 use crate::mutant::mutant;
 use crate::time::{Duration, Instant};
@@ -54,7 +55,8 @@ pub(super) struct Log<P> {
     /// Subjects without a message, by what was discarded of them.
     idle: BTreeSet<(u64, Subject)>,
     /// The highest number discarded of any subject that is no longer remembered.
-    forgotten: u64,
+    pub(super) forgotten: u64,
+    pub(super) notes: Notes<P>,
 }
 
 impl<P: Payload> Log<P> {
@@ -68,6 +70,7 @@ impl<P: Payload> Log<P> {
             inboxes: Inboxes::new(bounds.inbox_octets_max),
             idle: BTreeSet::new(),
             forgotten: 0,
+            notes: Notes::new(),
         }
     }
 
@@ -123,9 +126,11 @@ impl<P: Payload> Log<P> {
         } else {
             let lane = Lane { numbers: VecDeque::from([s]), trimmed: self.forgotten };
             self.lanes.insert(post.subject.clone(), lane);
+            self.notes.trim(&post.subject);
         }
         let entry = Entry { at: now, message: post.clone().stored(s) };
         self.octets += entry.octets();
+        self.notes.store(now, &entry.message);
         self.messages.push_back(entry);
         while self.messages.len() > self.bounds.messages_max.max(1)
             || (self.octets > self.bounds.octets_max && self.messages.len() > 1)
@@ -151,6 +156,7 @@ impl<P: Payload> Log<P> {
     fn discard_oldest(&mut self) {
         let Some(entry) = self.messages.pop_front() else { return };
         self.octets -= entry.octets();
+        self.notes.discard(entry.message.s, &entry.message.subject);
         let Some(lane) = self.lanes.get_mut(&entry.message.subject) else { return };
         // Every lane is in the order of all, so what is the oldest of all is the oldest of its lane.
         lane.numbers.pop_front();
@@ -167,11 +173,12 @@ impl<P: Payload> Log<P> {
         lane.numbers.clear();
         lane.trimmed = last;
         let mut last = None;
-        let octets = &mut self.octets;
+        let (octets, notes) = (&mut self.octets, &mut self.notes);
         self.messages.retain(|entry| {
             let stays = entry.message.subject != *subject;
             if !stays {
                 *octets -= entry.octets();
+                notes.discard(entry.message.s, subject);
                 last = Some(entry.message.clone());
             }
             stays
@@ -189,7 +196,39 @@ impl<P: Payload> Log<P> {
             let Some((trimmed, subject)) = self.idle.pop_first() else { return };
             self.forgotten = self.forgotten.max(trimmed);
             self.lanes.remove(&subject);
+            self.notes.trim(&subject);
         }
+    }
+
+    /// What is remembered of a subject alone.
+    pub(super) fn remembered(&self, subject: &Subject) -> Option<u64> {
+        self.lanes.get(subject).map(|lane| lane.trimmed)
+    }
+
+    /// Takes over what was saved of rooms and identities; `trimmed` before `messages`, which ascend.
+    pub(super) fn restore(&mut self, head: u64, forgotten: u64) {
+        (self.head, self.forgotten) = (head, forgotten);
+    }
+
+    /// See [`Log::restore`].
+    pub(super) fn restore_trimmed(&mut self, subject: &Subject, trimmed: u64) {
+        self.lanes.insert(subject.clone(), Lane { numbers: VecDeque::new(), trimmed });
+        self.idle.insert((trimmed, subject.clone()));
+    }
+
+    /// See [`Log::restore`].
+    pub(super) fn restore_message(&mut self, saved: SavedMessage<P>) {
+        let SavedMessage { at, message } = saved;
+        let (s, forgotten) = (message.s, self.forgotten);
+        let fresh = || Lane { numbers: VecDeque::new(), trimmed: forgotten };
+        let lane = self.lanes.entry(message.subject.clone()).or_insert_with(fresh);
+        if lane.numbers.is_empty() {
+            self.idle.remove(&(lane.trimmed, message.subject.clone()));
+        }
+        lane.numbers.push_back(s);
+        let entry = Entry { at, message };
+        self.octets += entry.octets();
+        self.messages.push_back(entry);
     }
 
     /// The highest number discarded of a subject. [ENG-28]

@@ -4,6 +4,7 @@ use super::casts::{CAST_AGE_MAX, Casts};
 use super::inboxes::INBOX_AGE_MAX;
 use super::log::{Log, LogBounds};
 use super::records::{ClaimVerdict, RECORD_AGE_MAX, RECORDS_PER_IDENTITY_MAX, RecordCaps, Records};
+use super::saved::{Changes, Marks, Saved};
 use super::wrong;
 use super::{
     Appended, Claim, Claimed, Cursor, Direction, Engine, Failure, Fence, Filter, Limit, LogEpoch, Payload,
@@ -134,6 +135,78 @@ impl<P: Payload> Memory<P> {
         let mut casts = core::mem::replace(&mut self.casts, Casts::new());
         casts.clear();
         *self = Self { changes: changes + 1, now, casts, ..Self::new(self.config, epoch) };
+    }
+
+    /// A log as it was when its changes were last taken: every later answer is what the first one would have given, save
+    /// that casts under way are gone and that it may have been told since of a later time.
+    pub fn restore(config: MemoryConfig, epoch: LogEpoch, saved: Saved<P>) -> Self {
+        let Saved { messages, records, trimmed, marks } = saved;
+        let mut memory = Self::new(config, epoch);
+        memory.message_octets_max = memory.message_octets_max.max(marks.message_octets_max);
+        memory.now = marks.now;
+        memory.log.restore(marks.head, marks.forgotten);
+        let inboxes = &mut memory.log.inboxes;
+        inboxes.unread = marks.unread;
+        for (producer, record) in &records {
+            inboxes.restore(&record.inbox, *producer, record.used, marks.unread);
+        }
+        for (subject, trimmed) in trimmed {
+            if subject.is_internal() {
+                memory.log.inboxes.restore_trimmed(&subject, trimmed);
+            } else {
+                memory.log.restore_trimmed(&subject, trimmed);
+            }
+        }
+        for message in messages {
+            if message.message.subject.is_internal() {
+                memory.log.inboxes.restore_answer(message);
+            } else {
+                memory.log.restore_message(message);
+            }
+        }
+        memory.records.restore(records, marks.uses);
+        // Whatever is due is found at the first call.
+        memory.due = Instant::default();
+        memory
+    }
+
+    /// Notes from now on what changes, for [`Memory::take_changes`]. Somebody must take it, or it grows.
+    pub fn record_changes(&mut self) {
+        self.log.notes.on = true;
+        self.log.inboxes.notes.on = true;
+        self.records.changed.get_or_insert_default();
+    }
+
+    /// What must be kept elsewhere for [`Memory::restore`] to give this log again, since the last time.
+    pub fn take_changes(&mut self) -> Changes<P> {
+        let Self { log, records, .. } = self;
+        let mut stored = core::mem::take(&mut log.notes.stored);
+        stored.append(&mut log.inboxes.notes.stored);
+        let mut discarded = core::mem::take(&mut log.notes.discarded);
+        discarded.append(&mut log.inboxes.notes.discarded);
+        let rooms = core::mem::take(&mut log.notes.trimmed).into_iter().map(|subject| {
+            let trimmed = log.remembered(&subject);
+            (subject, trimmed)
+        });
+        let mut trimmed: std::collections::BTreeMap<_, _> = rooms.collect();
+        for subject in core::mem::take(&mut log.inboxes.notes.trimmed) {
+            let remembered = log.inboxes.remembered(&subject);
+            trimmed.insert(subject, remembered);
+        }
+        let changed = records.changed.as_mut().map(core::mem::take).unwrap_or_default();
+        let records = changed.into_iter().map(|producer| (producer, records.saved(&producer))).collect();
+        Changes { stored, discarded, records, trimmed, marks: self.marks() }
+    }
+
+    fn marks(&self) -> Marks {
+        Marks {
+            head: self.log.head(),
+            forgotten: self.log.forgotten,
+            unread: self.log.inboxes.unread,
+            uses: self.records.uses(),
+            message_octets_max: self.message_octets_max,
+            now: self.now,
+        }
     }
 
     /// The present log epoch.

@@ -12,6 +12,7 @@ mod memory;
 mod names;
 mod reading;
 mod records;
+mod saved;
 mod wrong;
 
 #[cfg(feature = "mutants")]
@@ -28,6 +29,7 @@ pub use log::STORED_OVERHEAD_OCTETS;
 pub use memory::{Memory, MemoryConfig, MemoryUse};
 pub use names::{Claim, Fence, Filter, Identity, LogEpoch, Producer, RefusalCode, Subject};
 pub use records::{RECORD_AGE_MAX, RECORD_IN_USE, RECORDS_PER_IDENTITY_MAX, REFUSALS_MAX};
+pub use saved::{Changes, Marks, Saved, SavedMessage, SavedRecord};
 
 use crate::time::Instant;
 

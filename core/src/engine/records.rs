@@ -1,7 +1,8 @@
 //! The producers' records: who may write, under which link, and how far each has come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::saved::SavedRecord;
 use super::{Claim, Fence, Identity, Producer, RefusalAnswer, RefusalCode, Refused, Subject};
 use crate::mutant::mutant;
 use crate::time::{Duration, Instant};
@@ -88,6 +89,8 @@ pub(super) struct Records {
     uses: u64,
     /// The inboxes of records that have gone, until the log has been told.
     orphans: Vec<Subject>,
+    /// The records that have changed, if anybody wants to know.
+    pub(super) changed: Option<BTreeSet<Producer>>,
 }
 
 impl Records {
@@ -111,6 +114,7 @@ impl Records {
             refusals: 0,
             uses: 0,
             orphans: Vec::new(),
+            changed: None,
         }
     }
 
@@ -154,6 +158,7 @@ impl Records {
         if !known {
             // The client goes on under another producer, and nothing may be stored under this one behind its back.
             record.link = claim.link;
+            self.note(&claim.producer);
             return ClaimVerdict::Unknown;
         }
         if foreign && !self.bind(&claim.producer, &claim.identity, now) {
@@ -192,6 +197,7 @@ impl Records {
         };
         self.all.insert(claim.producer, record);
         self.list(&claim.producer);
+        self.note(&claim.producer);
         ClaimVerdict::Claimed { mark: 0, born, refusals: Vec::new(), created: true }
     }
 
@@ -219,6 +225,9 @@ impl Records {
         (producer, link, oldest): (&Producer, u64, u64),
         now: Instant,
     ) -> Option<&mut Record> {
+        if let Some(changed) = &mut self.changed {
+            changed.insert(*producer);
+        }
         let record = self.all.get_mut(producer).filter(|record| record.link == link || mutant!(NoFence))?;
         self.uses += 1;
         record.used = self.uses;
@@ -261,9 +270,62 @@ impl Records {
 
     pub(super) fn remove(&mut self, producer: &Producer) {
         self.unlist(producer);
+        self.note(producer);
         if let Some(record) = self.all.remove(producer) {
             self.refusals -= record.refusals.len();
             self.orphans.push(record.inbox);
+        }
+    }
+
+    fn note(&mut self, producer: &Producer) {
+        if let Some(changed) = &mut self.changed {
+            changed.insert(*producer);
+        }
+    }
+
+    /// A record, to be saved.
+    pub(super) fn saved(&self, producer: &Producer) -> Option<SavedRecord> {
+        self.all.get(producer).map(|record| SavedRecord {
+            identity: record.identity.clone(),
+            inbox: record.inbox.clone(),
+            link: record.link,
+            born: record.born,
+            mark: record.mark,
+            floor: record.floor,
+            refusals: record.refusals(),
+            used_at: record.used_at,
+            used: record.used,
+        })
+    }
+
+    /// How often a record has been used.
+    pub(super) fn uses(&self) -> u64 {
+        self.uses
+    }
+
+    /// Takes over records that were saved.
+    pub(super) fn restore(&mut self, records: Vec<(Producer, SavedRecord)>, uses: u64) {
+        self.uses = uses;
+        for (producer, saved) in records {
+            let SavedRecord { identity, inbox, link, born, mark, floor, refusals, used_at, used } = saved;
+            self.refusals += refusals.len();
+            let refusals = refusals.into_iter().collect();
+            let (listed, listed_at) = (used, used_at);
+            let record = Record {
+                identity,
+                inbox,
+                link,
+                born,
+                mark,
+                floor,
+                refusals,
+                used_at,
+                used,
+                listed,
+                listed_at,
+            };
+            self.all.insert(producer, record);
+            self.list(&producer);
         }
     }
 
