@@ -197,6 +197,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         // All of the suite comes from one address, at once.
         connects_per_second: 10_000,
         greeting_per_address: 10_000,
+        data: std::env::args_os().nth(1).map(Into::into),
         ..Config::default()
     };
     let server = Server::start(config, application(&state))?;

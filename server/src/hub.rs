@@ -236,9 +236,7 @@ impl Hub {
             Input::Expel { identity, code, reason } => self.process.expel(&identity, code, &reason, now),
             Input::Drain { drain } => self.process.drain(drain, now),
             Input::Trim { subject, answer } => {
-                self.engine.trim(&subject, now);
-                self.grown.insert(subject);
-                let _ = answer.send(());
+                self.engine.trim(subject, answer, now, &mut self.grown);
             }
             Input::Look { answer } => {
                 let (counts, is_idle) = (self.process.counts(), self.process.is_idle());

@@ -23,6 +23,7 @@ mod app;
 mod clock;
 mod codec;
 mod config;
+mod disk;
 mod engine;
 mod hub;
 mod jwt;
@@ -33,6 +34,7 @@ mod upgrade;
 
 pub use app::{Application, Credential, Entry, HookFailed, Message, Request, RequestFailed};
 pub use config::Config;
+pub use disk::DiskError;
 pub use everwire_core::session::Secret;
 pub use everwire_core::session::node::NotAuthenticated;
 pub use everwire_host::{Access, Kind, Permit, Verdict, Who};

@@ -16,11 +16,12 @@ use everwire_core::session::node::{AllowedOrigins, Drain, NodeConfig, NotAnOrigi
 use everwire_host::{Gate, GateLimits, Keys, LinkId, Payload, Process, ProcessConfig, Refused};
 use serde::Serialize;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::app::Application;
 use crate::clock::{Clock, span};
 use crate::config::Config;
+use crate::disk::{Disk, DiskError};
 use crate::engine::Engine;
 use crate::hub::{Hub, Input, Standing};
 use crate::metrics;
@@ -42,6 +43,9 @@ pub enum StartError {
     /// The server was started outside of a tokio runtime.
     #[error("a server must be started within a tokio runtime")]
     NoRuntime,
+    /// The log on disk cannot be used.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// The system gives no thread.
     #[error("the system gives no thread: {0}")]
     Thread(std::io::Error),
@@ -129,6 +133,7 @@ fn locked(gate: &Mutex<Gate>) -> MutexGuard<'_, Gate> {
 pub struct Server {
     shared: Arc<Shared>,
     window: Duration,
+    stopped: watch::Receiver<()>,
     _thread: Arc<Thread>,
 }
 
@@ -147,8 +152,9 @@ struct Thread {
 impl Drop for Thread {
     fn drop(&mut self) {
         let _ = self.hub.send(Input::Stop);
-        // What is on its way to a disk is waited for.
-        let _ = self.thread.take().map(JoinHandle::join);
+        // What is on its way to a disk is waited for; but a hook that holds the last handle goes with the thread itself.
+        let thread = self.thread.take().filter(|thread| thread.thread().id() != std::thread::current().id());
+        let _ = thread.map(JoinHandle::join);
     }
 }
 
@@ -163,9 +169,6 @@ impl Server {
         let origins: Vec<_> = config.origins.iter().map(String::as_str).collect();
         let origins = AllowedOrigins::new(&origins).map_err(|NotAnOrigin(text)| StartError::Origin(text))?;
         let clock = Clock::new();
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(StartError::Random)?;
-        let engine = memory(&config)?;
         let node = NodeConfig {
             heartbeat: span(config.heartbeat),
             window: span(config.window),
@@ -180,11 +183,17 @@ impl Server {
             handler_timeout: span(config.handler_timeout),
             messages_per_second: config.messages_per_second,
         };
-        let process = Process::new(process, Keys::new(&key), clock.now());
         let (inputs, received) = channel();
+        let (engine, key) = engine(&config, clock, inputs.clone())?;
+        let process = Process::new(process, Keys::new(&key), clock.now());
         let hub = Hub::new(process, engine, Arc::new(app), clock, inputs.clone(), runtime);
         let thread = std::thread::Builder::new().name("everwire".into());
-        let thread = thread.spawn(move || hub.run(&received)).map_err(StartError::Thread)?;
+        let (runs, stopped) = watch::channel(());
+        let run = move || {
+            hub.run(&received);
+            drop(runs);
+        };
+        let thread = thread.spawn(run).map_err(StartError::Thread)?;
         let gate = Gate::new(GateLimits {
             connections_max: config.connections_max,
             connections_per_address: config.connections_per_address,
@@ -199,7 +208,7 @@ impl Server {
             links: AtomicU64::new(0),
         };
         let thread = Thread { hub: inputs, thread: Some(thread) };
-        Ok(Self { shared: Arc::new(shared), window: config.window, _thread: Arc::new(thread) })
+        Ok(Self { shared: Arc::new(shared), window: config.window, stopped, _thread: Arc::new(thread) })
     }
 
     /// The routes: WebSockets at `path`, `/healthz` and `/metrics` (Prometheus). For limits by address, serve with
@@ -244,6 +253,14 @@ impl Server {
     pub fn expel(&self, identity: &str, code: u16, reason: &str) {
         let identity = Subject::from(identity);
         let _ = self.tell(Input::Expel { identity, code, reason: reason.to_owned() });
+    }
+
+    /// Resolves when the server has stopped by itself, because its log on disk cannot be written: nothing that clients were
+    /// told is lost, and another start goes on from there.
+    pub async fn stopped(&self) {
+        let mut stopped = self.stopped.clone();
+        // Nothing is ever sent: its sender goes with the thread.
+        while stopped.changed().await.is_ok() {}
     }
 
     /// Discards what is stored of a room or an identity so far. Who has not read it is told that it is lost.
@@ -318,11 +335,17 @@ fn check(config: &Config) -> Result<(), StartError> {
     }
 }
 
-fn memory(config: &Config) -> Result<Engine, StartError> {
-    let mut name = [0; 16];
-    getrandom::fill(&mut name).map_err(StartError::Random)?;
+/// The log, and the key of its grants.
+fn engine(config: &Config, clock: Clock, hub: Sender<Input>) -> Result<(Engine, [u8; 32]), StartError> {
+    if let Some(directory) = &config.data {
+        let opened = Disk::open(directory, bounds(config))?;
+        let key = opened.key;
+        return Ok((Engine::disk(opened, clock, hub).map_err(StartError::Thread)?, key));
+    }
+    let (mut key, mut name) = ([0; 32], [0; 16]);
+    getrandom::fill(&mut key).and_then(|()| getrandom::fill(&mut name)).map_err(StartError::Random)?;
     let epoch = LogEpoch::from(format!("{:032x}", u128::from_be_bytes(name)).as_str());
-    Ok(Engine::Memory(Box::new(Memory::new(bounds(config), epoch))))
+    Ok((Engine::memory(Memory::new(bounds(config), epoch)), key))
 }
 
 fn bounds(config: &Config) -> MemoryConfig {

@@ -32,6 +32,9 @@ struct Args {
     /// Let in whoever shows a JSON Web Token (HS256) signed with the secret in this file, as `user_` and its `sub`
     #[arg(long, value_name = "FILE", group = "authentication")]
     jwt_secret_file: Option<PathBuf>,
+    /// Keep the log in this directory; without it, it is in memory and ends with the process
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// A page that may connect, such as https://example.com, or *; may be repeated. What is no browser always may
     #[arg(long, value_name = "ORIGIN")]
     origin: Vec<String>,
@@ -90,6 +93,7 @@ impl Args {
     fn config(&self) -> Config {
         Config {
             origins: self.origin.clone(),
+            data: self.data.clone(),
             message_bytes_max: self.message_bytes_max,
             rooms_max: self.rooms_max,
             messages_per_second: self.messages_per_second,
@@ -170,6 +174,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     tokio::select! {
         _ = term.recv() => {}
         _ = interrupt.recv() => {}
+        () = server.stopped() => return Err("the log cannot be written".into()),
         ended = serving => return Ok(ended??),
     }
     tracing::info!(seconds = args.drain_seconds, "draining");
