@@ -1,4 +1,6 @@
 //! The application that `tests/conform/README.md` asks of a server under test. It prints its address.
+//!
+//! `conform [--limits | DIR]`: with the limits that are the defaults, or with its log in a directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, pending};
@@ -190,16 +192,20 @@ fn decoded(text: &str) -> String {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let state = Arc::<State>::default();
-    let config = Config {
+    let mut config = Config {
         origins: vec!["https://allowed.example".into()],
         heartbeat: Duration::from_secs(5),
         handler_timeout: Duration::from_secs(15),
-        // All of the suite comes from one address, at once.
-        connects_per_second: 10_000,
-        greeting_per_address: 10_000,
-        data: std::env::args_os().nth(1).map(Into::into),
         ..Config::default()
     };
+    match std::env::args_os().nth(1) {
+        Some(flag) if flag == "--limits" => {}
+        data => {
+            // All of the suite comes from one address, at once.
+            (config.connects_per_second, config.greeting_per_address) = (10_000, 10_000);
+            config.data = data.map(Into::into);
+        }
+    }
     let server = Server::start(config, application(&state))?;
     let _ = state.server.set(server.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

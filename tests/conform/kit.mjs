@@ -153,13 +153,16 @@ class Link {
   answersPings = true;
   #waiters = new Set();
 
-  constructor(wire, { origin, headers } = {}) {
+  constructor(wire, { origin, headers, localAddress } = {}) {
     this.wire = wire;
     this.test = wire.test;
-    this.socket = new WebSocket(this.test.url, ['everwire.v1'], { origin, headers, perMessageDeflate: false, skipUTF8Validation: true });
+    this.socket = new WebSocket(this.test.url, ['everwire.v1'], {
+      origin, headers, localAddress, perMessageDeflate: false, skipUTF8Validation: true,
+    });
     this.socket.on('open', () => this.#event(() => (this.opened = true)));
     this.socket.on('unexpected-response', (request, response) => {
       this.status = response.statusCode;
+      this.retryAfter = Number(response.headers['retry-after']);
       request.destroy();
       this.#event(() => (this.closed = { code: 1006, reason: '' }));
     });
