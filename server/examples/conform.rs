@@ -191,6 +191,14 @@ fn decoded(text: &str) -> String {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    if let Ok(wanted) = std::env::var("RUST_LOG") {
+        let filter = everwire_server::log_filter(&wanted)?;
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .init();
+    }
     let state = Arc::<State>::default();
     let mut config = Config {
         origins: vec!["https://allowed.example".into()],

@@ -39,6 +39,19 @@ pub use everwire_core::session::Secret;
 pub use everwire_core::session::node::NotAuthenticated;
 pub use everwire_host::{Access, Kind, Permit, Verdict, Who};
 pub use jwt::{Jwt, JwtError};
+/// What is logged, in the grammar of `RUST_LOG` (`info`, `everwire_server=debug` …), less the one library below that would
+/// log contents.
+///
+/// # Errors
+/// If it is not in that grammar.
+pub fn log_filter(
+    wanted: &str,
+) -> Result<tracing_subscriber::EnvFilter, tracing_subscriber::filter::ParseError> {
+    let filter = tracing_subscriber::EnvFilter::builder().parse(wanted)?;
+    // At `trace` it prints every frame that it reads. [SEC-4]
+    Ok(filter.add_directive("tungstenite=warn".parse()?))
+}
+
 /// A span of so many milliseconds, as [`Who::Named`] has it.
 pub fn milliseconds(milliseconds: u64) -> everwire_core::Duration {
     everwire_core::Duration::from_millis(milliseconds)

@@ -72,6 +72,12 @@ export class Test {
     return this.wires.flatMap((wire) => wire.links.map((link) => link.frames.length)).reduce((sum, one) => sum + one, 0);
   }
 
+  /** What no log may hold: what is too short to be told from an ordinary word is left out. */
+  get secrets() {
+    const own = this.wires.flatMap(({ token, producer, successor, links }) => [token, producer, successor, ...links.flatMap(({ contents }) => contents)]);
+    return own.filter((secret) => typeof secret === 'string' && secret.length >= 8);
+  }
+
   /** The rules that frames have broken, whatever the test was about. */
   get violations() {
     return this.wires.flatMap((wire) => wire.links.flatMap((link) => link.violations));
@@ -136,6 +142,7 @@ class Link {
   welcome = null;
   frames = [];
   violations = [];
+  contents = []; // what was sent
   messages = []; // pushed: { s, subject, envelope, raw }
   replies = [];
   casts = [];
@@ -188,6 +195,7 @@ class Link {
 
   /** Messages under the next numbers, in one frame; answers the number of the last. */
   send(messages, { n = this.wire.written + 1, oldest = this.wire.oldest } = {}) {
+    this.contents.push(...messages.map((message) => message?.content));
     const bodies = messages.map((message) => (typeof message === 'string' ? message : JSON.stringify(message)));
     const frame = `send ${n} ${messages.length} ${oldest}\n[${bodies.join(',')}]`;
     if (Buffer.byteLength(frame) > 16_384) this.write(`more ${Buffer.byteLength(frame)}`);
@@ -197,6 +205,7 @@ class Link {
   }
 
   sendBinary(envelope, content, { n = this.wire.written + 1, oldest = this.wire.oldest } = {}) {
+    this.contents.push(String(content));
     const frame = Buffer.concat([Buffer.from(`send ${n} 1 ${oldest}\n${JSON.stringify(envelope)}\n`), content]);
     if (frame.length > 16_384) this.write(`more ${frame.length}`);
     this.write(frame);

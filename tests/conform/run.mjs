@@ -1,4 +1,4 @@
-// Runs the suite against a server: `node run.mjs URL [--filter WORD] [--quick] [--bail] [--limit SECONDS] [--json FILE]`.
+// Runs the suite against a server: `node run.mjs URL [--filter WORD] [--quick] [--bail] [--limit SECONDS] [--json FILE] [--log FILE]`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { NOT_OBSERVABLE } from './clauses.mjs';
@@ -9,11 +9,12 @@ const here = (path) => new URL(path, import.meta.url);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { filter: { type: 'string' }, quick: { type: 'boolean' }, bail: { type: 'boolean' }, limit: { type: 'string', default: '12' }, json: { type: 'string' } },
+  options: { filter: { type: 'string' }, quick: { type: 'boolean' }, bail: { type: 'boolean' }, limit: { type: 'string', default: '12' }, json: { type: 'string' },
+    log: { type: 'string' } },
 });
 const [url] = positionals;
 if (!url || positionals.length > 1) {
-  console.error('usage: node run.mjs ws://HOST:PORT/PATH [--filter CLAUSE or WORD] [--quick] [--bail] [--limit SECONDS] [--json FILE]');
+  console.error('usage: node run.mjs ws://HOST:PORT/PATH [--filter CLAUSE or WORD] [--quick] [--bail] [--limit SECONDS] [--json FILE] [--log FILE]');
   process.exit(2);
 }
 
@@ -35,6 +36,7 @@ await pool(of('alone'), 1);
 await Promise.all(slow);
 await pool(of('last'), 1);
 always();
+if (values.log) logged(values.log);
 report();
 
 /** One more test, of all the others: what they saw beside what they were about. */
@@ -44,6 +46,19 @@ function always() {
   const error = broken[0]?.message ?? (frames > 0 ? null : 'no frame came');
   const failing = error && !broken.length ? ALWAYS : broken.map(({ clause }) => clause);
   results.push({ name: `every one of ${frames} frames is what it may be`, cites: ALWAYS, error, failing, ms: 0 });
+}
+
+/** One more test, of what the server has logged meanwhile: it may know everything and say nothing of it. */
+function logged(file) {
+  delete NOT_OBSERVABLE['SEC-4'];
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const secrets = [...new Set(results.flatMap(({ secrets }) => secrets ?? []))];
+  const found = lines.flatMap((line) => secrets.filter((secret) => line.includes(secret)).map((secret) => ({ line, secret })));
+  let error = null;
+  if (found.length) error = `${found.length} times, first ${JSON.stringify(found[0].secret)} in ${cut(found[0].line, 300)}`;
+  else if (!lines.some((line) => line.includes('welcomed'))) error = 'there is no log to look at';
+  const name = `none of ${lines.length} log lines holds one of ${secrets.length} tokens, producers and contents`;
+  results.push({ name, cites: ['SEC-4'], error, failing: error ? ['SEC-4'] : [], ms: 0, frames: 0, violations: [] });
 }
 
 async function pool(list, width) {
@@ -66,7 +81,7 @@ async function attempt({ name, cites, run, limit = 1_000 * values.limit }) {
   if (broken) error = error ? `${broken.message}; then ${error}` : broken.message;
   test.end();
   const failing = error === null ? [] : [...cites, ...test.violations.map(({ clause }) => clause)];
-  results.push({ name, cites, error, failing, ms: Date.now() - started, frames: test.frames, violations: test.violations });
+  results.push({ name, cites, error, failing, ms: Date.now() - started, frames: test.frames, violations: test.violations, secrets: test.secrets });
   if (error !== null) console.log(`✗ ${name} [${cites.join(', ')}]\n    ${cut(error, 900)}`);
 }
 

@@ -1,6 +1,8 @@
 //! `cargo xtask conform`: does a server speak the protocol? The suite is `tests/conform`, in Node, over the wire alone.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -22,10 +24,13 @@ pub(crate) fn run(args: &[String]) -> Result<bool> {
     Ok(proc::tee(command.args(args), LIMIT).ok)
 }
 
-/// The suite, for a server at `url`.
-pub(crate) fn suite(url: &str) -> Command {
+/// The suite, for a server; if that has a log, it is looked through for secrets afterwards.
+pub(crate) fn suite(server: &Server) -> Command {
     let mut command = npm::node("tests/conform/run.mjs");
-    command.arg(url);
+    command.arg(&server.url);
+    if let Some(log) = &server.log {
+        command.arg("--log").arg(log);
+    }
     command
 }
 
@@ -33,18 +38,24 @@ pub(crate) fn suite(url: &str) -> Command {
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
+    /// Where all that it logs goes.
+    log: Option<PathBuf>,
     /// Held open: a server that writes to a closed pipe ends.
     out: BufReader<ChildStdout>,
 }
 
 impl Server {
     /// Starts a program that prints its address in its first line.
-    pub(crate) fn start(name: &str, mut command: Command) -> Result<Self> {
+    pub(crate) fn start(name: &str, mut command: Command, log: Option<PathBuf>) -> Result<Self> {
         let told = |error| format!("{name}: {error}");
         command.stdin(Stdio::null()).stdout(Stdio::piped());
+        if let Some(log) = &log {
+            // As much as there is.
+            command.env("RUST_LOG", "trace").stderr(File::create(log).map_err(told)?);
+        }
         let mut child = command.spawn().map_err(told)?;
         let out = child.stdout.take().ok_or_else(|| format!("{name} has no standard output"))?;
-        let mut server = Server { child, url: String::new(), out: BufReader::new(out) };
+        let mut server = Server { child, url: String::new(), log, out: BufReader::new(out) };
         let mut line = String::new();
         server.out.read_line(&mut line).map_err(told)?;
         line.trim().clone_into(&mut server.url);

@@ -279,14 +279,18 @@ fn conformance(session: &mut Session) -> Result<()> {
     setup::npm()?;
     session.package(Variant::Published)?;
     let servers = [
-        ("examples/node-session-server", npm::node("examples/node-session-server/conform.mjs")),
-        ("everwire/server", npm::node("tests/conform/npm-server.mjs")),
-        ("everwire-server", proc::command(server::conform()?)),
+        ("examples/node-session-server", npm::node("examples/node-session-server/conform.mjs"), None),
+        ("everwire/server", npm::node("tests/conform/npm-server.mjs"), None),
+        (
+            "everwire-server",
+            proc::command(server::conform()?),
+            Some(workspace::target()?.join("conform.log")),
+        ),
     ];
-    for (name, command) in servers {
+    for (name, command, log) in servers {
         say(&format!("\n  {name}"));
-        let server = conform::Server::start(name, command)?;
-        session.tests(Format::Conform, &mut conform::suite(&server.url));
+        let server = conform::Server::start(name, command, log)?;
+        session.tests(Format::Conform, &mut conform::suite(&server));
     }
     Ok(())
 }

@@ -14,7 +14,6 @@ use everwire_server::{Application, Config, Jwt, Server};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tower_http::services::ServeDir;
-use tracing_subscriber::EnvFilter;
 
 /// A server for everwire's exactly-once delivery.
 #[derive(Debug, Parser)]
@@ -128,7 +127,11 @@ impl Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let wanted = std::env::var("RUST_LOG").unwrap_or_default();
+    let filter = match everwire_server::log_filter(if wanted.is_empty() { "info" } else { &wanted }) {
+        Ok(filter) => filter,
+        Err(error) => return failed(&format!("RUST_LOG: {error}")),
+    };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match args.log_format {
         LogFormat::Text => log.with_ansi(false).init(),

@@ -58,7 +58,9 @@ pub enum DiskError {
     #[error("the log has the format {0}, which a newer version of everwire-server has written")]
     Newer(i64),
     /// It is damaged.
-    #[error("the log is damaged: {0}; move it away to begin a new one (a backup of it would be one that has forgotten)")]
+    #[error(
+        "the log is damaged: {0}; move it away to begin a new one (a backup of it would be one that has forgotten)"
+    )]
     Damaged(String),
     /// The system gives no random bits for a new log's name.
     #[error("the system gives no random bits: {0}")]
