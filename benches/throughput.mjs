@@ -1,0 +1,183 @@
+// Messages a second in Chromium, exactly once, beside one envelope a frame on a bare WebSocket: in one run, in turns.
+//
+//   cargo xtask bench                      everything
+//   node benches/throughput.mjs [--rounds N] [--json FILE]
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { WebSocket, WebSocketServer } from 'ws';
+import { startLab } from '../tests/e2e/harness/browser.mjs';
+import { packageDir } from '../tests/e2e/harness/site.mjs';
+import { startProxy } from '../tests/e2e/proxy.mjs';
+import { median, perSecond, startServer, table } from './harness.mjs';
+
+const { connect } = await import(`${packageDir}/exactly-once.js`);
+const ENVELOPE_BYTES = 200;
+const ONE_WAY_MS = 25;
+const MESSAGES = { bare: 20_000, everwire: 60_000 };
+
+const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, json: { type: 'string' } } });
+const rounds = Number(values.rounds);
+
+/** Counts what comes and says so when it was enough; or sends as much as it is asked for. */
+async function startBare() {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false });
+  server.on('connection', (ws) => {
+    let left = 0;
+    ws.on('message', (data) => {
+      if (left) {
+        left -= 1;
+        if (!left) ws.send('done');
+        return;
+      }
+      const { expect, give, message } = JSON.parse(data);
+      if (expect) left = expect;
+      for (let at = 0; at < give; at++) ws.send(message);
+    });
+  });
+  await new Promise((resolve) => server.once('listening', resolve));
+  return { port: server.address().port, close: () => new Promise((resolve) => server.close(resolve)) };
+}
+
+// ——— in the page; each returns messages a second ———
+
+/** One envelope a frame, until the server says that it has them all. */
+function bareOut({ url, count, bytes }) {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url);
+    socket.onerror = reject;
+    socket.onopen = () => {
+      socket.send(JSON.stringify({ expect: count }));
+      const began = performance.now();
+      socket.onmessage = () => {
+        resolve((count / (performance.now() - began)) * 1000);
+        socket.close();
+      };
+      const content = 'x'.repeat(bytes - 130);
+      for (let at = 0; at < count; at++) {
+        socket.send(JSON.stringify({ id: `00000000-0000-${at}`, type: 'text', sender: 'user_1', receiver: 'room', content, timestamp: Date.now(), meta: {} }));
+      }
+    };
+  });
+}
+
+/** Every message has its receipt: it is in the server's log. */
+async function everwireOut({ url, count, bytes }) {
+  const { connect } = await import('everwire/exactly-once');
+  const wire = connect(url, { outbox: { maxMessages: count, maxBytes: 64 << 20 } });
+  await new Promise((resolve) => wire.addEventListener('open', resolve, { once: true }));
+  const content = 'x'.repeat(bytes - 130);
+  const began = performance.now();
+  const receipts = [];
+  for (let at = 0; at < count; at++) receipts.push(wire.send('text', content, { to: 'room' }));
+  await Promise.all(receipts);
+  const rate = (count / (performance.now() - began)) * 1000;
+  await wire.close();
+  return rate;
+}
+
+function bareIn({ url, count, message }) {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url);
+    let left = count;
+    let began;
+    socket.onerror = reject;
+    socket.onopen = () => socket.send(JSON.stringify({ give: count, message }));
+    socket.onmessage = ({ data }) => {
+      began ??= performance.now();
+      if (JSON.parse(data).type !== 'text') throw new Error('not this');
+      left -= 1;
+      if (!left) {
+        resolve(((count - 1) / (performance.now() - began)) * 1000);
+        socket.close();
+      }
+    };
+  });
+}
+
+/** From the first message to the last; `window.ready` when it has joined. */
+async function everwireIn({ url, count, room }) {
+  const { connect } = await import('everwire/exactly-once');
+  const wire = connect(url);
+  const joined = wire.join(room);
+  let left = count;
+  let began;
+  const all = new Promise((resolve) => {
+    joined.on('text', () => {
+      began ??= performance.now();
+      left -= 1;
+      if (!left) resolve(((count - 1) / (performance.now() - began)) * 1000);
+    });
+  });
+  await joined.joined;
+  await window.ready();
+  const rate = await all;
+  await wire.close();
+  return rate;
+}
+
+// ——— in turns ———
+
+const lab = await startLab();
+const bare = await startBare();
+const servers = { 'in memory': await startServer({ origin: lab.site.origin }), '--data': await startServer({ origin: lab.site.origin, durable: true }) };
+const slow = async (port) => startProxy({ targetPort: port, delay: ONE_WAY_MS });
+const behind = { bare: await slow(bare.port), 'in memory': await slow(servers['in memory'].port) };
+const at = (proxy, path) => `ws://127.0.0.1:${proxy.port}${path}`;
+const message = JSON.stringify({ id: '00000000-0000-00000', type: 'text', sender: 'user_1', receiver: 'room', content: 'x'.repeat(ENVELOPE_BYTES - 130), timestamp: 1_790_000_000_000, meta: {} });
+
+async function inPage(run, options, prepare) {
+  const page = await lab.page({ prepare });
+  try {
+    return await page.evaluate(run, options);
+  } finally {
+    await page.context().close();
+  }
+}
+
+/** A writer in this process, as soon as the page has joined. */
+async function received(url, server) {
+  const room = `room-${Math.random()}`;
+  const count = MESSAGES.everwire;
+  const writer = connect(server.url, { WebSocket, outbox: { maxMessages: count, maxBytes: 64 << 20 } });
+  const ready = () => {
+    const content = 'x'.repeat(ENVELOPE_BYTES - 130);
+    for (let n = 0; n < count; n++) writer.send('text', content, { to: room }).catch(() => {});
+  };
+  try {
+    return await inPage(everwireIn, { url, count, room }, (page) => page.exposeFunction('ready', ready));
+  } finally {
+    await writer.close();
+  }
+}
+
+const out = (url, count) => ({ url, count, bytes: ENVELOPE_BYTES });
+const memory = servers['in memory'];
+const cases = [
+  ['out', 'loopback', 'in memory', 6, () => inPage(bareOut, out(`ws://127.0.0.1:${bare.port}`, MESSAGES.bare)), () => inPage(everwireOut, out(memory.url, MESSAGES.everwire))],
+  ['out', 'loopback', '--data', null, () => inPage(bareOut, out(`ws://127.0.0.1:${bare.port}`, MESSAGES.bare)), () => inPage(everwireOut, out(servers['--data'].url, MESSAGES.everwire))],
+  ['in', 'loopback', 'in memory', 10, () => inPage(bareIn, { url: `ws://127.0.0.1:${bare.port}`, count: MESSAGES.bare, message }), () => received(memory.url, memory)],
+  ['out', `${2 * ONE_WAY_MS} ms round trip`, 'in memory', 4, () => inPage(bareOut, out(at(behind.bare, '/'), MESSAGES.bare)), () => inPage(everwireOut, out(at(behind['in memory'], '/ws'), MESSAGES.everwire))],
+  ['in', `${2 * ONE_WAY_MS} ms round trip`, 'in memory', null, () => inPage(bareIn, { url: at(behind.bare, '/'), count: MESSAGES.bare, message }), () => received(at(behind['in memory'], '/ws'), memory)],
+];
+
+const rows = [];
+for (const [direction, link, log, budget, bareRun, everwireRun] of cases) {
+  const [bares, everwires] = [[], []];
+  for (let round = 0; round < rounds; round++) {
+    bares.push(await bareRun());
+    everwires.push(await everwireRun());
+  }
+  const ratios = bares.map((rate, at) => everwires[at] / rate);
+  rows.push({ direction, link, log, bare: median(bares), everwire: median(everwires), ratio: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios), budget });
+  console.error(`${direction} ${link} ${log}: ${median(ratios).toFixed(1)}×`);
+}
+console.log(`\nMessages of ${ENVELOPE_BYTES} bytes in bursts, Chromium, ${rounds} rounds in turns, medians\n`);
+console.log(table(
+  ['direction', 'link', 'log', 'bare socket, messages/s', 'exactly once, messages/s', 'ratio (least – most)', 'budget'],
+  rows.map(({ direction, link, log, bare, everwire, ratio, least, most, budget }) => [
+    direction, link, log, perSecond(bare), perSecond(everwire), `${ratio.toFixed(1)}× (${least.toFixed(1)} – ${most.toFixed(1)})`, budget ? `≥ ${budget}×` : '–',
+  ]),
+));
+if (values.json) writeFileSync(values.json, `${JSON.stringify({ rounds, rows }, null, 1)}\n`);
+await Promise.all([...Object.values(behind), bare, ...Object.values(servers)].map((one) => one.close()));
+await lab.close();
