@@ -24,7 +24,7 @@ export async function start({ url, name, hurried }) {
     error: ({ error }) => ({ code: error.code, message: error.message }),
     lost: ({ rooms }) => ({ rooms }),
     unbacked: ({ ids }) => ({ ids, unreported: unreported(ids) }),
-    denied: ({ code }) => ({ code }),
+    denied: ({ room, code }) => ({ room, code }),
     undelivered: ({ id, reason }) => ({ id, reason }),
   };
   for (const [what, detail] of Object.entries(events)) wire.addEventListener(what, (event) => report(what, detail(event)));
