@@ -1,163 +1,170 @@
-// The whole promise, in Chromium: two pages send to each other through proxies that break connections, to a server that was
-// written from docs/PROTOCOL.md alone. Every message is looked up by name and number at the other page: nothing is lost,
-// nothing comes twice, nothing comes out of order.
+// The whole promise: two pages send to each other through proxies that break connections, in each browser, to each server
+// that speaks the protocol. Every message is looked up by name at the other page: nothing is lost, nothing comes twice,
+// nothing comes out of order. Where a server loses its memory, both ends are told exactly what that has cost.
 import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { after, before, test } from 'node:test';
-import { serve } from '../../examples/node-session-server/server.mjs';
-import { startLab } from './harness/browser.mjs';
-import { missingPackage } from './harness/site.mjs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { account, oneOrder } from './harness/account.mjs';
+import { scenarios } from './harness/breaking.mjs';
+import { browsers } from './harness/browsers.mjs';
+import { missingPackage, root } from './harness/site.mjs';
 import { table } from './harness/table.mjs';
 import { until } from './harness/wait.mjs';
 import { startProxy } from './proxy.mjs';
+import { servers, startServer } from './servers-under-test.mjs';
 
 const MESSAGES = 1200;
-const EVERY_MS = 5;
-const RESETS = 12;
-const OUTAGE_MS = 3000;
-const SILENCE_EVERY_MS = 20;
-const LONG_BYTES = 256 * 1024;
-const LONG_MESSAGES = 12;
-const LONG_RATE = 512 * 1024;
-const DEADLINE_MS = 120_000;
 const NAMES = ['ann', 'bob'];
+// They mostly wait.
+const AT_ONCE = 3;
+// Only a hang takes that long.
+const DEADLINE_MS = 120_000;
 
-const scenarios = {
-  [`${RESETS} resets of every link in the middle of its traffic`]: { inject: resets, hurried: true },
-  [`an outage of ${OUTAGE_MS / 1000} s`]: { inject: outage },
-  'silenced links': { inject: silence, everyMs: SILENCE_EVERY_MS },
-  [`messages of ${LONG_BYTES / 1024} KiB over ${LONG_RATE / 1024} KiB/s, cut once`]: {
-    inject: cutOnce, count: LONG_MESSAGES, everyMs: 0, bytes: LONG_BYTES, bytesPerSecond: LONG_RATE,
-  },
-};
+const long = Boolean(process.env.EVERWIRE_LONG);
+const seed = Number(process.env.EVERWIRE_SEED || randomInt(2 ** 32));
+const all = scenarios({ seed, randomMs: long ? 60_000 : 15_000 });
+const chosen = (variable, name) => !process.env[variable] || process.env[variable].split(',').includes(name);
 
-const skip = missingPackage();
-let lab;
-const rows = [];
-before(async () => {
-  if (!skip) lab = await startLab();
-});
-after(async () => {
-  if (rows.length) {
-    const columns = ['fault', 'page', 'sent', 'received', 'lost', 'duplicated', 'out of order', 'links'];
-    console.log(`\neverwire/exactly-once to examples/node-session-server, two pages to each other\n\n${table(columns, rows)}\n`);
+const ran = [];
+after(report);
+
+const noPackage = missingPackage();
+const present = servers.filter((kind) => !kind.missing() && chosen('SERVERS', kind.name));
+for (const kind of servers) {
+  if (chosen('SERVERS', kind.name) && kind.missing()) test(kind.name, { skip: kind.missing() }, () => {});
+}
+for (const browser of browsers.filter(({ name }) => chosen('BROWSERS', name))) {
+  if (browser.missing) {
+    // Whoever works without a Firefox is told; CI is not to pass without one.
+    test(browser.name, { skip: process.env.CI ? false : browser.missing }, () => assert.fail(browser.missing));
+    continue;
   }
-  await lab?.close();
-});
+  // Every browser meets every scenario, the first every server as well.
+  const met = browser === browsers[0] || long ? present : present.slice(0, 1);
+  for (const kind of met) matrix(browser, kind);
+}
 
-for (const [title, scenario] of Object.entries(scenarios)) {
-  test(title, { skip }, async () => {
-    const { inject, count = MESSAGES, everyMs = EVERY_MS, bytes = 0, bytesPerSecond, hurried } = scenario;
-    const server = await serve({ port: 0, origins: [lab.site.origin], authenticate: (token) => ({ identity: token.replace(':', '_') }) });
-    const ends = [];
-    try {
-      for (const name of NAMES) ends.push(await open(name, server.url, bytesPerSecond, hurried));
-      const sending = ends.map(({ page, name }) => page.evaluate((what) => window.end.send(what), { name, count, everyMs, bytes }));
-      const injected = await Promise.all(ends.map(inject));
-      await Promise.all(sending);
-      for (const { said } of ends) {
-        await until(said, 'change', () => said.received >= 2 * count, { deadline: DEADLINE_MS, what: 'everything to have arrived' })
-          .catch(() => {}); // The comparison below says what is missing.
-      }
-      const reports = [];
-      for (const { page } of ends) {
-        await page.waitForFunction(() => window.end.state().unsettled === 0, undefined, { timeout: DEADLINE_MS });
-        reports.push(await page.evaluate(() => window.end.report()));
-      }
-      ends.forEach(({ name, page }, at) => {
-        assert.deepEqual(page.problems, [], 'no uncaught error, no unhandled rejection');
-        check(title, name, reports[at], count);
+function matrix(browser, kind) {
+  describe(`${browser.name}, ${kind.name}`, { skip: noPackage, concurrency: AT_ONCE }, () => {
+    const group = { browser: browser.name, server: kind.name, durable: kind.durable, rows: [] };
+    let lab;
+    before(async () => {
+      lab = await browser.start();
+      group.version = lab.version;
+      ran.push(group);
+    });
+    after(() => lab?.close());
+    for (const scenario of all) {
+      test(scenario.title, async () => {
+        const row = await run(lab, kind, scenario);
+        group.rows.push(row);
+        check(row, kind, scenario);
       });
-      assert.ok(injected.every((many) => many > 0), 'the faults have happened');
-      // Both pages have seen one order.
-      const [ann, bob] = reports.map(({ received }) => received.map(([from, at]) => `${from} ${at}`));
-      const others = NAMES.flatMap((name) => Array.from({ length: count }, (_, at) => `${name} ${at}`));
-      assert.deepEqual([...ann].sort(), [...others].sort());
-      assert.deepEqual(ann, bob);
-      await Promise.all(ends.map(({ page }) => page.evaluate(() => window.end.close())));
-    } finally {
-      for (const { page, proxy } of ends) {
-        await page.context().close();
-        await proxy.close();
-      }
-      await server.close();
     }
   });
 }
 
+async function run(lab, kind, { title, inject, count = MESSAGES, everyMs, long, bytesPerSecond, hurried }) {
+  const began = performance.now();
+  const server = { ...(await startServer(kind, { origin: lab.site.origin })), durable: kind.durable };
+  const ends = [];
+  try {
+    for (const name of NAMES) ends.push(await open(lab, { name, server, bytesPerSecond, hurried }));
+    for (const { page } of ends) await page.evaluate((what) => window.end.send(what), { count, everyMs, long });
+    const faults = await inject({ ends, server });
+    await everyEnd(ends, ({ decided }) => decided, 'the fate of every message');
+    for (const { page } of ends) await page.evaluate(() => window.end.finish());
+    // What stands behind everything has arrived. Where it has not, the comparison says what is missing.
+    await everyEnd(ends, ({ ended }) => ended.size === ends.length, 'everything to have arrived').catch(() => {});
+    const reports = {};
+    const problems = [];
+    for (const { name, page } of ends) {
+      reports[name] = await page.evaluate(() => window.end.report());
+      problems.push(...(await page.problems()));
+    }
+    await Promise.all(ends.map(({ page }) => page.evaluate(() => window.end.close())));
+    return { title, faults, problems, reports, ms: performance.now() - began, pages: NAMES.map((name) => account(reports[name], reports)) };
+  } finally {
+    for (const { page, proxy } of ends) {
+      await page.close();
+      await proxy.close();
+    }
+    await server.close();
+  }
+}
+
 /** A page behind a proxy of its own, in the room. */
-async function open(name, url, bytesPerSecond, hurried = false) {
-  const proxy = await startProxy({ targetPort: Number(new URL(url).port), ...(bytesPerSecond && { bytesPerSecond }) });
-  const said = new EventEmitter();
-  Object.assign(said, { received: 0, opens: 0, closes: 0 });
-  const tell = ({ what, count }) => {
+async function open(lab, { name, server, bytesPerSecond, hurried }) {
+  const proxy = await startProxy({ targetPort: server.port, ...(bytesPerSecond && { bytesPerSecond }) });
+  const said = Object.assign(new EventEmitter(), { received: 0, opens: 0, closes: 0, decided: false, ended: new Set() });
+  const hear = ({ what, count, from }) => {
     if (what === 'received') said.received = count;
     if (what === 'open') said.opens++;
     if (what === 'close') said.closes++;
+    if (what === 'decided') said.decided = true;
+    if (what === 'end') said.ended.add(from);
     said.emit('change');
   };
-  const page = await lab.page({ prepare: (page) => page.exposeFunction('tell', tell) });
+  const page = await lab.page({ hear });
   await page.evaluate(async (options) => {
     window.end = await import('/page/exactly-once.mjs');
     await window.end.start(options);
-  }, { url: proxy.url, name, hurried });
+  }, { url: proxy.url + server.path, name, hurried });
   return { name, page, proxy, said };
 }
 
-async function resets({ proxy, said }) {
-  for (let done = 0; done < RESETS; done++) {
-    const { received } = said;
-    // Each link carries another number of messages, so that the resets do not fall on one beat.
-    const ready = () => said.opens > done && said.received > received + 10 + ((done * 7) % 16);
-    await until(said, 'change', ready, { deadline: DEADLINE_MS, what: `link ${done + 1} to carry something` });
-    proxy.resetAll();
+function everyEnd(ends, condition, what) {
+  return Promise.all(ends.map(({ said }) => until(said, 'change', () => condition(said), { deadline: DEADLINE_MS, what })));
+}
+
+function check({ reports, pages, problems, faults }, { durable }, { count = MESSAGES, kills }) {
+  assert.deepEqual(problems, [], 'no uncaught error, no unhandled rejection');
+  assert.ok(faults > 0, 'the faults have happened');
+  const forgets = kills && !durable;
+  for (const sum of pages) {
+    assert.equal(sum.sent, NAMES.length * count);
+    const { lost, duplicated, outOfOrder, silent } = sum;
+    assert.deepEqual({ duplicated, outOfOrder, silent }, { duplicated: 0, outOfOrder: 0, silent: 0 });
+    if (!forgets) assert.equal(lost, 0);
   }
-  return RESETS;
-}
-
-async function outage({ proxy, said }) {
-  await until(said, 'change', () => said.received >= 300, { deadline: DEADLINE_MS, what: 'the first 300 messages' });
-  await proxy.down();
-  // The outage itself is a duration, not an event.
-  await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
-  await proxy.up();
-  return 1;
-}
-
-async function silence({ proxy, said }) {
-  await until(said, 'change', () => said.received >= 100, { deadline: DEADLINE_MS, what: 'the first 100 messages' });
-  const { closes } = said;
-  proxy.silence();
-  proxy.unsilence();
-  await until(said, 'change', () => said.closes > closes, { deadline: DEADLINE_MS, what: 'the silence to be noticed' });
-  return 1;
-}
-
-async function cutOnce({ proxy, said }) {
-  await until(said, 'change', () => said.received >= 3, { deadline: DEADLINE_MS, what: 'the first 3 messages' });
-  proxy.resetAll();
-  return 1;
-}
-
-/** Every message once, in the order of its sender, and every promise kept. */
-function check(title, name, report, count) {
-  const seen = new Map();
-  let outOfOrder = 0;
-  let duplicated = 0;
-  const last = {};
-  for (const [from, at] of report.received) {
-    const key = `${from} ${at}`;
-    duplicated += seen.has(key);
-    seen.set(key, true);
-    outOfOrder += at <= (last[from] ?? -1);
-    last[from] = at;
+  assert.ok(oneOrder(...Object.values(reports)), 'both pages have seen one order');
+  for (const { fates, told, queued } of Object.values(reports)) {
+    assert.ok(fates.every(({ settled, rejected }) => settled + Boolean(rejected) === 1), 'every promise has one end');
+    assert.ok(fates.every((fate) => !fate.settled || fate.durable === durable), 'receipts say what they are worth');
+    assert.equal(queued, 0);
+    const heard = (what) => told.filter((entry) => entry.what === what);
+    assert.ok(heard('open').length > 1, 'the wire has lived on several links');
+    if (forgets) {
+      assert.ok(fates.every(({ rejected }) => !rejected || rejected === 'unknown'), 'what may be gone is `unknown`');
+      assert.equal(heard('unbacked').length, faults, 'every log that is gone takes its receipts back');
+      assert.deepEqual(heard('unbacked').flatMap(({ unreported }) => unreported), [], 'all of them');
+    } else {
+      assert.ok(fates.every(({ rejected }) => !rejected), 'every promise was kept');
+      assert.deepEqual([...heard('lost'), ...heard('unbacked')], [], 'nobody is told of a loss that has not happened');
+    }
   }
-  const links = report.told.filter(({ what }) => what === 'open').length;
-  const lost = NAMES.length * count - seen.size;
-  rows.push([title, name, report.sent, report.received.length, lost, duplicated, outOfOrder, links]);
-  assert.equal(report.sent, count);
-  assert.deepEqual({ lost, duplicated, outOfOrder }, { lost: 0, duplicated: 0, outOfOrder: 0 });
-  assert.ok(report.fates.every((fate) => fate.settled === 1 && !fate.rejected), 'every promise was kept');
-  assert.equal(report.queued, 0);
-  assert.ok(links > 1, 'the wire has lived on several links');
+}
+
+async function report() {
+  if (!ran.length) return;
+  const both = (pages, name) => pages.map((sum) => sum[name]).join(' / ');
+  const rows = [];
+  for (const { browser, version, server, durable, rows: of } of ran) {
+    rows.push({ group: `${browser} ${version}, ${server} (${durable ? 'durable' : 'in memory'})` });
+    for (const { title, pages, faults, reports, ms } of of) {
+      const numbers = ['sent', 'received', 'lost', 'duplicated', 'outOfOrder', 'toldSender', 'toldReceiver', 'silent'];
+      const links = Object.values(reports).map(({ told }) => told.filter(({ what }) => what === 'open').length).join(' / ');
+      rows.push([title, faults, ...numbers.map((name) => both(pages, name)), links, (ms / 1_000).toFixed(1)]);
+    }
+  }
+  const columns = ['fault', 'faults', 'sent', 'received', 'lost', 'duplicated', 'out of order', 'told sender', 'told receiver', 'silent', 'links', 's'];
+  console.log(`\neverwire/exactly-once, two pages to each other; what each page should have received, and has\n\n${table(columns, rows)}\n`);
+  for (const { name, missing } of browsers) if (missing) console.log(`${name} has not run: ${missing}`);
+  for (const { name, missing } of servers) if (missing()) console.log(`${name} has not run: ${missing()}`);
+  const out = path.join(root, 'tests/e2e/out');
+  await mkdir(out, { recursive: true });
+  await writeFile(path.join(out, 'exactly-once.json'), JSON.stringify({ seed, ran }, null, 1));
 }

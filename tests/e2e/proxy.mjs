@@ -4,6 +4,7 @@
 //   reset     the connection ends with a RST, both ways, what was under way is gone
 //   down/up   nothing listens any more and what was open is reset / listening again at the same port
 //   silence   the connection stays up, bytes are taken and go nowhere (a NAT entry that expired)
+//   half-open as silence, but one way only: what one end says arrives, what the other says does not
 //   stall     as silence, but bytes are not even taken: the sender's kernel buffer fills up
 //   delay, bytesPerSecond   each way
 import { EventEmitter } from 'node:events';
@@ -11,6 +12,7 @@ import net from 'node:net';
 
 // Above this much waiting in one direction the source is no longer read, so that a slow link pushes back.
 const HIGH_WATER_BYTES = 256 * 1024;
+const WAYS = ['up', 'down'];
 
 /**
  * Emits `open` (link) when a client's connection has reached the target and `close` (link) when it is gone.
@@ -77,10 +79,13 @@ export class Proxy extends EventEmitter {
     return links.length;
   }
 
-  /** Every connection, open or yet to come, stays up and carries nothing more. With `stall` its bytes are not even read. */
-  silence({ stall = false } = {}) {
-    this.#muted = { stall };
-    for (const link of this.links) link.silence({ stall });
+  /**
+   * Every connection, open or yet to come, stays up and carries nothing more, in both `ways` or in one (`up` is towards the
+   * target). With `stall` its bytes are not even read.
+   */
+  silence({ stall = false, ways = WAYS } = {}) {
+    this.#muted = { stall, ways };
+    for (const link of this.links) link.silence(this.#muted);
   }
 
   /** New connections work again. Silenced ones stay silent: what was swallowed left a hole in the byte stream. */
@@ -110,7 +115,8 @@ export class Proxy extends EventEmitter {
 class Link extends EventEmitter {
   up = 0;
   down = 0;
-  silenced = false;
+  /** The ways in which nothing is passed on any more. */
+  silenced = new Set();
   open = false;
   #proxy;
   #client;
@@ -142,18 +148,17 @@ class Link extends EventEmitter {
     this.#ended();
   }
 
-  silence({ stall = false } = {}) {
-    this.silenced = true;
-    if (stall) {
-      this.#client.pause();
-      this.#target.pause();
+  silence({ stall = false, ways = WAYS } = {}) {
+    for (const way of ways) {
+      this.silenced.add(way);
+      if (stall) (way === 'up' ? this.#client : this.#target).pause();
     }
   }
 
   #ended() {
     if (this.#gone) return;
     // The far end of a silenced link never learns that the client left; here its half is simply dropped.
-    if (this.silenced && this.#client.destroyed) this.#target.destroy();
+    if (this.silenced.has('up') && this.#client.destroyed) this.#target.destroy();
     if (!this.#client.destroyed || !this.#target.destroyed) return;
     this.#gone = true;
     this.#proxy.links.delete(this);
@@ -168,10 +173,10 @@ class Link extends EventEmitter {
     let blocked = false;
 
     const resume = () => {
-      if (!this.silenced && !blocked && queuedBytes <= HIGH_WATER_BYTES) source.resume();
+      if (!this.silenced.has(direction) && !blocked && queuedBytes <= HIGH_WATER_BYTES) source.resume();
     };
     const pass = (chunk) => {
-      if (this.silenced || sink.destroyed) return;
+      if (this.silenced.has(direction) || sink.destroyed) return;
       if (chunk === null) {
         sink.end();
         this.emit('end', direction);
@@ -200,7 +205,7 @@ class Link extends EventEmitter {
       resume();
     };
     const push = (chunk) => {
-      if (this.silenced) return;
+      if (this.silenced.has(direction)) return;
       const { delay, bytesPerSecond } = this.#proxy;
       if (!delay && bytesPerSecond === Infinity && !queue.length) {
         pass(chunk);

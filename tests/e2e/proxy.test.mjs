@@ -154,6 +154,28 @@ test('silence: the client of a silenced link does not learn that the far end lef
   await broken;
 });
 
+for (const way of ['up', 'down']) {
+  test(`half-open: nothing goes ${way} any more, the other way lives`, async () => {
+    const client = dial();
+    const far = once(echo, 'connection');
+    await ping(client);
+    const [socket] = await far;
+    const [link] = proxy.links;
+    proxy.silence({ ways: [way] });
+    proxy.unsilence();
+    const [from, to, deaf] = way === 'up' ? [socket, client, socket] : [client, socket, client];
+    let heard = false;
+    deaf.on('data', () => (heard = true));
+    const arrived = read(to, 4);
+    to.write('anybody?');
+    from.write('here');
+    assert.equal((await arrived).toString(), 'here');
+    await ping(dial());
+    assert.equal(link[way], 4);
+    assert.equal(heard, false);
+  });
+}
+
 test('stall: bytes are not even taken, the sender is pushed back', async () => {
   const client = dial();
   await ping(client);

@@ -16,12 +16,21 @@ pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 /// The version of wasm-pack that is known to work here. It is only a second way to build, so any version on PATH will do.
 const WASM_PACK: &str = "0.15.1";
 
+/// The version of geckodriver that is known to drive the Firefox of today. Any on PATH will do.
+const GECKODRIVER: &str = "0.37.1";
+
 /// The oldest Node whose test runner takes `--test-concurrency`.
 const NODE_MIN: (u32, u32) = (20, 10);
 
 /// A browser and the program that drives it for wasm-bindgen's test runner.
 pub(crate) struct Browser {
     pub(crate) chromium: PathBuf,
+    pub(crate) driver: PathBuf,
+}
+
+/// Firefox and the program that drives it for the end-to-end tests.
+pub(crate) struct Firefox {
+    pub(crate) firefox: PathBuf,
     pub(crate) driver: PathBuf,
 }
 
@@ -155,12 +164,7 @@ pub(crate) fn browser() -> Result<Browser> {
     }
     let advice = "Chromium and chromedriver are needed: install both (Debian: chromium chromium-driver), \
                   or set CHROME and CHROMEDRIVER to their paths";
-    let Some(apt) = apt() else { return Err(advice.to_owned()) };
-    step("apt-get install chromium chromium-driver", || {
-        proc::quiet(apt_get(apt).args(["update", "--quiet"]))?;
-        proc::quiet(apt_get(apt).args(["install", "--quiet", "--yes", "chromium", "chromium-driver"]))
-    })
-    .map_err(|error| format!("{advice}\n{error}"))?;
+    apt_install(&["chromium", "chromium-driver"]).map_err(|error| format!("{advice}{error}"))?;
     find_browser()?.ok_or_else(|| advice.to_owned())
 }
 
@@ -171,6 +175,37 @@ fn find_browser() -> Result<Option<Browser>> {
     Ok(chromium.zip(driver).map(|(chromium, driver)| Browser { chromium, driver }))
 }
 
+/// Firefox from the environment, from PATH, or from the system's package manager. Its driver is built where there is none: Debian
+/// has no package of it.
+pub(crate) fn firefox() -> Result<Firefox> {
+    let find = || chosen("FIREFOX", &["firefox-esr", "firefox"]);
+    let advice = "Firefox is needed: install it (Debian: firefox-esr), or set FIREFOX to its path";
+    let firefox = match find()? {
+        Some(found) => found,
+        None => {
+            apt_install(&["firefox-esr"]).map_err(|error| format!("{advice}{error}"))?;
+            find()?.ok_or_else(|| advice.to_owned())?
+        }
+    };
+    let driver = match chosen("GECKODRIVER", &["geckodriver"])? {
+        Some(found) => found,
+        None => geckodriver()?,
+    };
+    Ok(Firefox { firefox, driver })
+}
+
+/// The program `geckodriver`.
+fn geckodriver() -> Result<PathBuf> {
+    let home = cache()?.join(format!("geckodriver-{GECKODRIVER}"));
+    let program = home.join("bin/geckodriver");
+    if !program.is_file() {
+        step(&format!("installing geckodriver {GECKODRIVER} (once, about 3 minutes)"), || {
+            install("geckodriver", GECKODRIVER, &home)
+        })?;
+    }
+    Ok(program)
+}
+
 /// The program that a variable names, or the first of these on PATH.
 fn chosen(variable: &str, names: &[&str]) -> Result<Option<PathBuf>> {
     match env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from) {
@@ -178,6 +213,16 @@ fn chosen(variable: &str, names: &[&str]) -> Result<Option<PathBuf>> {
         Some(path) => Err(format!("{variable} names {}, which is not there", path.display())),
         None => Ok(names.iter().find_map(|name| which(name))),
     }
+}
+
+/// Installs packages of the system; the error begins with a new line, or is empty where there is no apt-get to ask.
+fn apt_install(packages: &[&str]) -> Result<()> {
+    let apt = apt().ok_or_else(String::new)?;
+    step(&format!("apt-get install {}", packages.join(" ")), || {
+        proc::quiet(apt_get(apt).args(["update", "--quiet"]))?;
+        proc::quiet(apt_get(apt).args(["install", "--quiet", "--yes"]).args(packages))
+    })
+    .map_err(|error| format!("\n{error}"))
 }
 
 /// Whether apt-get can be used without asking for a password, and if so whether through sudo.

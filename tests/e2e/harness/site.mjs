@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openChannels } from './channel.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 export const root = path.resolve(here, '../../..');
@@ -96,9 +97,16 @@ export async function startSite() {
     const { status, type, body } = await answer(new URL(request.url, 'http://site').pathname);
     response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
   });
+  const channels = openChannels(server);
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
   return {
-    origin: `http://127.0.0.1:${server.address().port}`,
-    close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()),
+    origin: `http://127.0.0.1:${port}`,
+    /** A way for one page to tell its test something: `{url}` for the page's end of it, see `channel.mjs`. */
+    channel: (hear) => channels.open(`ws://127.0.0.1:${port}`, hear),
+    close: async () => {
+      channels.close();
+      await new Promise((resolve) => server.close(resolve).closeAllConnections());
+    },
   };
 }

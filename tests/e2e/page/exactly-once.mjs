@@ -3,50 +3,82 @@ import { connect } from 'everwire/exactly-once';
 
 let wire;
 let room;
-const received = [];
+let me;
+const received = []; // [from, at], in the order of arrival
 const fates = [];
-const told = [];
-let sent = 0;
+const told = []; // `after` so many messages
+let receipts = []; // ids that the present log of the server vouches for
 
 /** Connects, joins the room and resolves once it is in. Who is in a hurry dials at once after every loss, as a user who presses a button. */
 export async function start({ url, name, hurried }) {
-  wire = connect(url, { token: `user:${name}`, echo: true });
-  for (const event of ['open', 'close', 'error', 'lost', 'unbacked', 'denied', 'undelivered']) {
-    wire.addEventListener(event, (said) => {
-      const entry = { what: event, at: Date.now(), cause: said.cause ?? said.error?.code ?? null, willRetry: said.willRetry ?? null };
-      told.push(entry);
-      window.tell?.(entry);
-    });
-  }
+  me = name;
+  wire = connect(url, { echo: true });
+  const report = (what, detail) => {
+    const entry = { what, after: received.length, time: Date.now(), ...detail };
+    told.push(entry);
+    window.tell(entry);
+  };
+  const events = {
+    open: ({ durable }) => ({ durable }),
+    close: ({ cause, willRetry, clause }) => ({ cause, willRetry, clause }),
+    error: ({ error }) => ({ code: error.code, message: error.message }),
+    lost: ({ rooms }) => ({ rooms }),
+    unbacked: ({ ids }) => ({ ids, unreported: unreported(ids) }),
+    denied: ({ room, code }) => ({ room, code }),
+    undelivered: ({ id, reason }) => ({ id, reason }),
+  };
+  for (const [what, detail] of Object.entries(events)) wire.addEventListener(what, (event) => report(what, detail(event)));
   if (hurried) wire.addEventListener('reconnecting', () => wire.reconnect());
   room = wire.join('pair');
-  room.on('text', (message) => {
-    received.push([message.content.from, message.content.at, message.s]);
-    window.tell?.({ what: 'received', count: received.length });
+  room.on('text', ({ content }) => {
+    received.push([content.from, content.at]);
+    window.tell({ what: 'received', count: received.length });
   });
+  room.on('end', ({ content }) => window.tell({ what: 'end', from: content.from }));
   await room.joined;
 }
 
-/** Sends so many messages, one every so many milliseconds. */
-export async function send({ name, count, everyMs, bytes = 0 }) {
-  const filling = 'x'.repeat(bytes);
-  for (let at = 0; at < count; at++) {
-    const fate = { at, settled: 0, rejected: null };
-    fates.push(fate);
-    room.send('text', { from: name, at, ...(bytes && { filling }) }).then(
-      () => fate.settled++,
-      (error) => (fate.rejected = error.code),
-    );
-    sent++;
-    if (everyMs) await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
+/** The receipts of the log that has just been found gone which an event does not name; it names 1,024 at the most. */
+function unreported(ids) {
+  const named = new Set(ids);
+  const missing = receipts.slice(-1024).filter((id) => !named.has(id));
+  receipts = [];
+  return missing;
 }
 
-/** What is left to hear of. */
-export const state = () => ({ received: received.length, unsettled: fates.filter((fate) => !fate.settled && !fate.rejected).length });
-
-export function report() {
-  return { sent, received, fates, told, queued: wire.queued, state: wire.state };
+/** Sends so many messages, one every so many milliseconds, and tells when the fate of each is known. Does not wait for it. */
+export function send({ count, everyMs, long }) {
+  const all = async () => {
+    const known = [];
+    for (let at = 0; at < count; at++) {
+      known.push(sendOne(at, long && at % long.every === long.every - 1 ? 'x'.repeat(long.bytes) : undefined));
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    }
+    await Promise.all(known);
+    window.tell({ what: 'decided' });
+  };
+  void all();
 }
+
+function sendOne(at, filling) {
+  const fate = { at, settled: 0, rejected: null, durable: null };
+  fates.push(fate);
+  const id = `${me} ${at}`;
+  return room.send('text', { from: me, at, filling }, { id }).then(
+    ({ durable }) => {
+      fate.settled++;
+      fate.durable = durable;
+      receipts.push(id);
+    },
+    ({ code }) => (fate.rejected = code),
+  );
+}
+
+/** Sends what stands behind everything else: who has it has all that will come. */
+export async function finish() {
+  await room.send('end', { from: me });
+}
+
+export const report = () => ({ received, fates, told, queued: wire.queued, state: wire.state });
 
 export const close = () => wire.close();
