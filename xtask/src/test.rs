@@ -18,7 +18,7 @@ use crate::server;
 use crate::setup::{self, Browser};
 use crate::simulate;
 use crate::size;
-use crate::step::{elapsed, say, step};
+use crate::step::{elapsed, say};
 use crate::workspace::{self, root};
 
 /// No runner takes this long unless it hangs.
@@ -389,25 +389,11 @@ fn e2e(session: &mut Session) -> Result<()> {
         // The tests skip Firefox where there is none and say so; on CI, where nobody would read that, they fail.
         Err(error) => say(&format!("· without Firefox: {error}")),
     }
-    if let Some(server) = server()? {
-        command.env("EVERWIRE_SERVER_BIN", server);
-    }
+    command.env("EVERWIRE_SERVER_BIN", server::binary()?).env("EVERWIRE_CONFORM_BIN", server::conform()?);
     if session.long {
         command.env("EVERWIRE_LONG", "1");
     }
     session.node_tests("tests/e2e", &mut command)
-}
-
-/// The program `everwire-server`, built as it is shipped, once there is one.
-fn server() -> Result<Option<PathBuf>> {
-    if !root().join("server/src/main.rs").is_file() {
-        return Ok(None);
-    }
-    step("cargo build --release --bin everwire-server", || {
-        proc::quiet(proc::cargo().args(["build", "--release", "--bin", "everwire-server"]))
-    })?;
-    let name = format!("release/everwire-server{}", env::consts::EXE_SUFFIX);
-    Ok(Some(workspace::target()?.join(name)))
 }
 
 fn demo(session: &mut Session) -> Result<()> {
