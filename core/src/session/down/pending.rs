@@ -1,9 +1,8 @@
 //! What has come and not been processed.
 
-use std::collections::BTreeMap;
-
 use super::{Amount, FRAME_OCTETS_COUNTED_MAX};
 use crate::engine::{LogEpoch, Subject};
+use crate::sorted::SortedMap;
 
 /// A message's name between the core and its host: rising in the order in which handlers start, over all epochs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,9 +49,9 @@ pub struct Pending {
     /// The next delivery's name.
     pub next: u64,
     /// The messages.
-    pub entries: BTreeMap<Delivery, Entry>,
+    pub entries: SortedMap<Delivery, Entry>,
     /// The frames that some of them came in.
-    pub frames: BTreeMap<Delivery, Share>,
+    pub frames: SortedMap<Delivery, Share>,
 }
 
 impl Pending {

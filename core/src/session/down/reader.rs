@@ -364,7 +364,7 @@ impl Reader {
         if let Some(link) = self.link.as_mut() {
             link.rooms.wish(&subject);
         }
-        self.record.seats.entry(subject).or_default();
+        self.record.seats.or_default(subject);
         Ok(())
     }
 

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::message::Outgoing;
 use crate::outbox::Ticket;
+use crate::sorted::SortedMap;
 use crate::time::Instant;
 
 /// The messages without a number: a lane for each priority, first in, first out in each.
 #[derive(Clone, Debug, Default)]
 pub struct Waiting {
     /// Empty ones are kept: there are 256 at most, and the next message needs no allocation.
-    lanes: BTreeMap<u8, VecDeque<Outgoing>>,
+    lanes: SortedMap<u8, VecDeque<Outgoing>>,
     len: usize,
     bytes: u64,
     keyed: usize,
@@ -70,7 +71,7 @@ impl Waiting {
     /// Puts one in: behind the one whose place it takes, which is still there, or behind all of its priority.
     pub fn insert(&mut self, message: Outgoing) {
         let twin = if self.keyed > 0 { self.place_of_key(&message) } else { None };
-        let lane = self.lanes.entry(message.priority).or_default();
+        let lane = self.lanes.or_default(message.priority);
         match twin {
             Some(at) => lane.insert(at + 1, message),
             None => lane.push_back(message),
