@@ -38,8 +38,8 @@ impl Share {
     /// The octets of what is processed. Always from the whole frame, so that both ends round alike and a frame's parts
     /// add up to all of it. [CRED-9]
     fn octets_processed(self) -> u64 {
-        let product = u128::from(self.octets) * u128::from(self.processed.min(self.messages));
-        u64::try_from(product / u128::from(self.messages.max(1))).unwrap_or(self.octets)
+        // At most 2¹⁸ octets by as many messages as fit into a frame.
+        self.octets.saturating_mul(self.processed.min(self.messages)) / self.messages.max(1)
     }
 }
 
