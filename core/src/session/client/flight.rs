@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_rate_is_exact() {
-        let some = [0, 1, 2, 3, 999, 1_000, 16_001, 511_999, 512_000, 1 << 20, 3 << 30, 1 << 43, (1 << 44) - 1];
+        let some =
+            [0, 1, 2, 3, 999, 1_000, 16_001, 511_999, 512_000, 1 << 20, 3 << 30, 1 << 43, (1 << 44) - 1];
         for octets in some.into_iter().chain([1 << 53, u64::MAX - 1, u64::MAX]) {
             for each in some {
                 let exact = u128::from(octets) * 1_000_000 / u128::from(each.max(1));

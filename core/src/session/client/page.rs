@@ -1,7 +1,5 @@
 //! Pages of history: at most four unanswered on a link, the others wait. Chapter 10 of `docs/PROTOCOL.md`.
 
-use std::collections::VecDeque;
-
 use crate::engine::{LogEpoch, RefusalCode, Subject};
 use crate::frame::{NUMBER_MAX, Numbers, PAGE_MESSAGES_MAX, PageMark, Room};
 use crate::session::Broken;
@@ -79,7 +77,7 @@ struct Asked {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pages {
     asked: Vec<Asked>,
-    waiting: VecDeque<PageAsk>,
+    waiting: Vec<PageAsk>,
     next_id: u64,
 }
 
@@ -90,7 +88,7 @@ impl Pages {
     }
 
     pub(super) fn ask(&mut self, ask: PageAsk) {
-        self.waiting.push_back(ask);
+        self.waiting.push(ask);
     }
 
     /// Whether one could be written.
@@ -103,7 +101,7 @@ impl Pages {
         if !self.is_ready() {
             return None;
         }
-        let ask = self.waiting.pop_front()?;
+        let ask = self.waiting.remove(0);
         if ask.before.as_ref().is_some_and(|(of, _)| of != epoch) {
             return Some(Err(ask.page));
         }
@@ -178,9 +176,9 @@ impl Pages {
 
     /// Another log is in force: those that name a position of the one before.
     pub(super) fn epoch_changed(&mut self, epoch: &LogEpoch) -> Vec<PageId> {
-        let (kept, gone): (VecDeque<_>, VecDeque<_>) =
-            self.waiting.drain(..).partition(|ask| ask.before.as_ref().is_none_or(|(of, _)| of == epoch));
-        self.waiting = kept;
-        gone.into_iter().map(|ask| ask.page).collect()
+        let is_gone = |ask: &PageAsk| ask.before.as_ref().is_some_and(|(of, _)| of != epoch);
+        let gone = self.waiting.iter().filter(|ask| is_gone(ask)).map(|ask| ask.page).collect();
+        self.waiting.retain(|ask| !is_gone(ask));
+        gone
     }
 }

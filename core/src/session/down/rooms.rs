@@ -1,7 +1,5 @@
 //! The client's rooms: what is on the record, what is wished, and what this link has been asked for.
 
-use std::collections::VecDeque;
-
 use super::{ROOMS_MAX, Violation};
 use crate::engine::Subject;
 use crate::frame::Room;
@@ -58,7 +56,7 @@ pub(super) struct LinkRooms {
     /// Left by the application while in force, or named in `hello`: a new wish must not take over the old `from`.
     leaving: Rooms,
     /// Joins without an answer, in their order.
-    asked: VecDeque<Subject>,
+    asked: Vec<Subject>,
     /// Rooms to be looked at by [`LinkRooms::next`].
     changed: Rooms,
     open: bool,
@@ -121,7 +119,7 @@ impl LinkRooms {
                     return Some(Wish::Leave(subject));
                 }
             } else if wished {
-                self.asked.push_back(subject.clone());
+                self.asked.push(subject.clone());
                 return Some(Wish::Join(subject));
             }
         }
@@ -130,10 +128,10 @@ impl LinkRooms {
 
     /// Takes the answer to the oldest join. [ROOM-2]
     pub(super) fn answered(&mut self, subject: &Subject, joined: bool) -> Result<(), Violation> {
-        if self.asked.front() != Some(subject) {
+        if self.asked.first() != Some(subject) {
             return Err(Violation::Unexpected);
         }
-        self.asked.pop_front();
+        self.asked.remove(0);
         if joined {
             self.in_force.insert(subject.clone(), ());
         }
@@ -142,7 +140,7 @@ impl LinkRooms {
     }
 
     pub(super) fn is_next(&self, subject: &Subject) -> bool {
-        self.asked.front() == Some(subject)
+        self.asked.first() == Some(subject)
     }
 
     pub(super) fn is_asked(&self, subject: &Subject) -> bool {
