@@ -126,7 +126,13 @@ impl<K: Ord, V> SortedMap<K, V> {
             Some((last, _)) if *last >= key => self.find(&key),
             _ => Err(self.slots.len()),
         };
-        let (Ok(at) | Err(at)) = at.inspect_err(|at| self.slots.insert(*at, (key, None)));
+        let at = match at {
+            Ok(at) => at,
+            Err(at) => {
+                self.slots.insert(at.min(self.slots.len()), (key, None));
+                at
+            }
+        };
         let place = &mut self.slots[at].1;
         if place.is_none() {
             self.len += 1;

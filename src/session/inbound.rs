@@ -32,7 +32,7 @@ impl Inbound {
     /// Takes what [`SessionHost::inspect`] has left.
     pub(super) fn of(host: &SessionHost) -> Self {
         let head = host.head();
-        let mut parts = Parts { numbers: host.found().to_vec().into_iter(), texts: host.texts(), next: 0 };
+        let mut parts = Parts { numbers: host.found().into_iter(), texts: host.texts(), next: 0 };
         let kind = parts.number();
         let form = if parts.flag() { Form::Binary } else { Form::Text };
         let shape = Shape { form, body_bytes: parts.optional(), envelope_bytes: parts.optional() };

@@ -3,7 +3,7 @@
 use std::collections::BinaryHeap;
 
 use super::pending::{Delivery, Pending};
-use super::rooms::{LinkRooms, Place, Seat};
+use super::rooms::{LinkRooms, Place, Seat, Seats};
 use super::{Amount, Violation};
 use crate::engine::{LogEpoch, Subject};
 use crate::frame::NUMBER_MAX;
@@ -196,13 +196,17 @@ pub(super) fn check_welcome(
         return Err(Violation::Welcome);
     }
     // Each room once, with the place that it has got or without one.
-    let places = welcome.rooms.iter().map(|place| (&place.subject, Some(place.from)));
-    let denied = welcome.denied.iter().map(|(subject, _)| (subject, None));
-    let answers: SortedMap<_, _> = places.chain(denied).collect();
+    let mut answers = Seats::new();
+    for place in &welcome.rooms {
+        answers.insert(place.subject.clone(), Seat { from: Some(place.from), grant: None });
+    }
+    for (subject, _) in &welcome.denied {
+        answers.insert(subject.clone(), Seat::default());
+    }
     let once = answers.len() == welcome.rooms.len() + welcome.denied.len();
-    let foreign = answers.keys().any(|subject| !named.was_named(subject) && **subject != welcome.own);
-    let absent = named.named().any(|subject| !answers.contains_key(&subject));
-    let joined = |subject| answers.get(&subject).is_some_and(Option::is_some);
+    let foreign = answers.keys().any(|subject| !named.was_named(subject) && *subject != welcome.own);
+    let absent = named.named().any(|subject| !answers.contains_key(subject));
+    let joined = |subject| answers.get(subject).is_some_and(|seat| seat.from.is_some());
     if !once || foreign || absent || !joined(&welcome.own) {
         return Err(Violation::Welcome);
     }

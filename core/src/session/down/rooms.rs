@@ -45,7 +45,8 @@ pub enum Unfit {
 }
 
 pub(super) type Seats = SortedMap<Subject, Seat>;
-type Rooms = SortedMap<Subject, ()>;
+/// Rooms without anything: one kind of map, so that its code is there once.
+type Rooms = Seats;
 
 /// What one link knows of rooms. Forgotten with it. [KEEP-3]
 #[derive(Clone, Debug, Default)]
@@ -92,21 +93,21 @@ impl LinkRooms {
     }
 
     pub(super) fn wish(&mut self, subject: &Subject) {
-        self.changed.insert(subject.clone(), ());
+        self.changed.insert(subject.clone(), Seat::default());
     }
 
     pub(super) fn leave(&mut self, subject: &Subject) {
         if self.in_force.contains_key(subject) {
-            self.leaving.insert(subject.clone(), ());
+            self.leaving.insert(subject.clone(), Seat::default());
         }
-        self.changed.insert(subject.clone(), ());
+        self.changed.insert(subject.clone(), Seat::default());
     }
 
     /// What is to be written next. Nothing of a room whose `join` is unanswered: the answer to an earlier join would be
     /// taken for that to a later one. [ROOM-3]
     pub(super) fn next(&mut self, seats: &Seats) -> Option<Wish> {
         while self.open {
-            let (subject, ()) = self.changed.pop_first()?;
+            let (subject, _) = self.changed.pop_first()?;
             if self.asked.contains(&subject) || self.own.as_ref() == Some(&subject) {
                 continue;
             }
@@ -115,7 +116,7 @@ impl LinkRooms {
                 if !wished || self.leaving.contains_key(&subject) {
                     self.in_force.remove(&subject);
                     self.leaving.remove(&subject);
-                    self.changed.insert(subject.clone(), ());
+                    self.changed.insert(subject.clone(), Seat::default());
                     return Some(Wish::Leave(subject));
                 }
             } else if wished {
@@ -133,9 +134,9 @@ impl LinkRooms {
         }
         self.asked.remove(0);
         if joined {
-            self.in_force.insert(subject.clone(), ());
+            self.in_force.insert(subject.clone(), Seat::default());
         }
-        self.changed.insert(subject.clone(), ());
+        self.changed.insert(subject.clone(), Seat::default());
         Ok(())
     }
 
@@ -151,13 +152,13 @@ impl LinkRooms {
     pub(super) fn revoked(&mut self, subject: &Subject) -> bool {
         let held = self.in_force.remove(subject).is_some();
         let left = self.leaving.remove(subject).is_some();
-        self.changed.insert(subject.clone(), ());
+        self.changed.insert(subject.clone(), Seat::default());
         held && !left
     }
 }
 
 fn rooms(subjects: impl Iterator<Item = Subject>) -> Rooms {
-    subjects.map(|subject| (subject, ())).collect()
+    subjects.map(|subject| (subject, Seat::default())).collect()
 }
 
 /// Whether one more room fits on the record. [FRM-11] [LIM-11]
