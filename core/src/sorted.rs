@@ -133,7 +133,7 @@ impl<K: Ord, V> SortedMap<K, V> {
                 at
             }
         };
-        let place = &mut self.slots[at].1;
+        let Some((_, place)) = self.slots.get_mut(at) else { unreachable!("it has just been put there") };
         if place.is_none() {
             self.len += 1;
             self.head = self.head.min(at);

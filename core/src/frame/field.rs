@@ -63,7 +63,7 @@ impl<'a> Room<'a> {
             } else {
                 encoded.push('%');
                 for nibble in [octet >> 4, octet & 15] {
-                    encoded.push(char::from(b"0123456789ABCDEF"[usize::from(nibble)]));
+                    encoded.push(char::from(nibble + if nibble < 10 { b'0' } else { b'A' - 10 }));
                 }
             }
         }

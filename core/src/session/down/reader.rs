@@ -288,7 +288,12 @@ impl Reader {
         }
         // Those that have settled leave with the first that has not, so twice the window is the most there can be.
         if self.running.len() as u64 > 2 * WINDOW_MESSAGES {
-            self.running.retain(|(_, delivery)| self.record.pending.entries.contains_key(delivery));
+            for _ in 0..self.running.len() {
+                let Some(first) = self.running.pop_front() else { break };
+                if self.record.pending.entries.contains_key(&first.1) {
+                    self.running.push_back(first);
+                }
+            }
         }
         self.shut = None;
         self.watch_window(now);

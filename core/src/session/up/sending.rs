@@ -457,8 +457,11 @@ impl Sending {
     }
 
     fn drain_numbered(&mut self, why: Dropped) -> Vec<Exited> {
-        let leave = |numbered: Numbered| Exited { n: Some(numbered.n), ..dropped(numbered.message, why) };
-        self.numbered.drain(..).map(leave).collect()
+        let mut left = Vec::new();
+        while let Some(Numbered { n, message, .. }) = self.numbered.pop_front() {
+            left.push(Exited { n: Some(n), ..dropped(message, why) });
+        }
+        left
     }
 
     /// The wire closes for good: everything leaves. [CLOSE-5] [SEND-7]

@@ -72,9 +72,17 @@ impl Waiting {
     pub fn insert(&mut self, message: Outgoing) {
         let twin = if self.keyed > 0 { self.place_of_key(&message) } else { None };
         let lane = self.lanes.or_default(message.priority);
-        match twin {
-            Some(at) => lane.insert(at + 1, message),
-            None => lane.push_back(message),
+        if let Some(at) = twin {
+            // Once around, behind it; the search for it went as far.
+            for place in 0..lane.len() {
+                let Some(other) = lane.pop_front() else { break };
+                lane.push_back(other);
+                if place == at {
+                    lane.push_back(message);
+                }
+            }
+        } else {
+            lane.push_back(message);
         }
         self.len += 1;
         self.bytes += u64::from(message.bytes);
@@ -122,7 +130,7 @@ impl Waiting {
 
     /// Takes all that are longer than this.
     pub(super) fn take_longer(&mut self, bytes_max: u32) -> Vec<Outgoing> {
-        self.take(|message| message.bytes > bytes_max)
+        self.take(&|message: &Outgoing| message.bytes > bytes_max)
     }
 
     /// When something may be late.
@@ -135,21 +143,22 @@ impl Waiting {
         if self.late_at.is_none_or(|at| at > now) {
             return Vec::new();
         }
-        let late = self.take(|message| message.late_at().is_some_and(|at| at <= now));
+        let late = self.take(&|message: &Outgoing| message.late_at().is_some_and(|at| at <= now));
         self.late_at = self.iter().filter_map(Outgoing::late_at).min();
         late
     }
 
-    fn take(&mut self, which: impl Fn(&Outgoing) -> bool) -> Vec<Outgoing> {
+    fn take(&mut self, which: &dyn Fn(&Outgoing) -> bool) -> Vec<Outgoing> {
         let mut taken = Vec::new();
         for lane in self.lanes.values_mut().rev() {
-            lane.retain(|message| {
-                let leaves = which(message);
-                if leaves {
-                    taken.push(*message);
+            for _ in 0..lane.len() {
+                let Some(message) = lane.pop_front() else { break };
+                if which(&message) {
+                    taken.push(message);
+                } else {
+                    lane.push_back(message);
                 }
-                !leaves
-            });
+            }
         }
         taken.iter().for_each(|message| self.uncount(message));
         taken
