@@ -11,6 +11,7 @@ mod close;
 mod codes;
 pub mod engine;
 pub mod frame;
+mod gather;
 mod liveness;
 pub mod mutant;
 mod outbox;

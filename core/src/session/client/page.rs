@@ -2,6 +2,7 @@
 
 use crate::engine::{LogEpoch, RefusalCode, Subject};
 use crate::frame::{NUMBER_MAX, Numbers, PAGE_MESSAGES_MAX, PageMark, Room};
+use crate::gather::gather;
 use crate::session::Broken;
 
 /// Unanswered pages of a link. [LIM-13]
@@ -166,18 +167,20 @@ impl Pages {
     /// The link is gone: those that were asked for on it.
     pub(super) fn link_ended(&mut self) -> Vec<PageId> {
         self.next_id = 0;
-        self.asked.drain(..).filter(|asked| !asked.aborted).map(|asked| asked.page).collect()
+        let asked = core::mem::take(&mut self.asked);
+        gather(asked.iter().filter(|asked| !asked.aborted).map(|asked| asked.page))
     }
 
     /// The wire has closed: all others.
     pub(super) fn close(&mut self) -> Vec<PageId> {
-        self.waiting.drain(..).map(|ask| ask.page).collect()
+        let waiting = core::mem::take(&mut self.waiting);
+        gather(waiting.iter().map(|ask| ask.page))
     }
 
     /// Another log is in force: those that name a position of the one before.
     pub(super) fn epoch_changed(&mut self, epoch: &LogEpoch) -> Vec<PageId> {
         let is_gone = |ask: &PageAsk| ask.before.as_ref().is_some_and(|(of, _)| of != epoch);
-        let gone = self.waiting.iter().filter(|ask| is_gone(ask)).map(|ask| ask.page).collect();
+        let gone = gather(self.waiting.iter().filter(|ask| is_gone(ask)).map(|ask| ask.page));
         self.waiting.retain(|ask| !is_gone(ask));
         gone
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::notice::{Range, Unbacked};
 use crate::engine::{LogEpoch, Producer, Subject};
+use crate::gather::gather;
 use crate::outbox::Ticket;
 
 /// Producers of one log that are remembered. [EPOCH-4]
@@ -47,9 +48,9 @@ impl Given {
         if self.ranges.is_empty() {
             return None;
         }
-        let ranges = self.ranges.iter().map(|(_, range)| *range).collect();
-        let mut tickets = self.tickets.get(self.oldest..).unwrap_or_default().to_vec();
-        tickets.extend(self.tickets.iter().take(self.oldest));
+        let ranges = gather(self.ranges.iter().map(|(_, range)| *range));
+        let (newer, older) = self.tickets.split_at_checked(self.oldest).unwrap_or_default();
+        let tickets = gather(older.iter().chain(newer).copied());
         Some(Unbacked { ranges, tickets })
     }
 

@@ -223,7 +223,9 @@ impl Sending {
 
     fn let_go_of_what_is_too_large(&mut self, bytes_max: u32, left: &mut Vec<Exited>) {
         let longer = self.waiting.take_longer(bytes_max);
-        left.extend(longer.into_iter().map(|message| unwritten(message, Unwritten::TooLarge)));
+        for message in longer {
+            left.push(unwritten(message, Unwritten::TooLarge));
+        }
     }
 
     /// The next `send`, if one is due and allowed; call until `None`, unless the transport has enough. A new message
