@@ -5,6 +5,8 @@
 
 use core::{fmt, ops};
 
+use crate::gather::put_at;
+
 /// An ordered map. A key above all others is put in and the first is taken out in constant time, whatever else is removed
 /// in constant time behind a binary search, all of it amortised; only a key that is put in between others moves those
 /// behind it.
@@ -129,7 +131,7 @@ impl<K: Ord, V> SortedMap<K, V> {
         let at = match at {
             Ok(at) => at,
             Err(at) => {
-                self.slots.insert(at.min(self.slots.len()), (key, None));
+                put_at(&mut self.slots, at, (key, None));
                 at
             }
         };

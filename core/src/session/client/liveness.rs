@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::flight::{FLIGHT_MIN, Flight, Teller};
+use crate::gather::take_at;
 use crate::mutant::mutant;
 use crate::rtt::Rtt;
 use crate::time::{Duration, Instant};
@@ -245,7 +246,7 @@ impl Liveness {
         // On a dead link the buffer never empties, so its time has to begin some time.
         let begins = now + self.flight.drain(self.buffered, self.doubled());
         if self.pings.len() == PINGS_MAX {
-            self.pings.remove(0);
+            take_at(&mut self.pings, 0);
         }
         self.pings.push(Ping { x, at: now, before, end: self.written, begins, left: false });
         self.last_ping = now;

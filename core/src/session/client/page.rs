@@ -2,7 +2,7 @@
 
 use crate::engine::{LogEpoch, RefusalCode, Subject};
 use crate::frame::{NUMBER_MAX, Numbers, PAGE_MESSAGES_MAX, PageMark, Room};
-use crate::gather::gather;
+use crate::gather::{gather, take_at};
 use crate::session::Broken;
 
 /// Unanswered pages of a link. [LIM-13]
@@ -102,7 +102,7 @@ impl Pages {
         if !self.is_ready() {
             return None;
         }
-        let ask = self.waiting.remove(0);
+        let ask = take_at(&mut self.waiting, 0)?;
         if ask.before.as_ref().is_some_and(|(of, _)| of != epoch) {
             return Some(Err(ask.page));
         }
@@ -137,15 +137,15 @@ impl Pages {
         asked.last = last;
         let page = Some(asked.page).filter(|_| !asked.aborted);
         if mark != PageMark::More {
-            self.asked.remove(at);
+            take_at(&mut self.asked, at);
         }
         Ok(page)
     }
 
     /// A page is refused.
     pub(super) fn refuse(&mut self, id: u64) -> Result<Option<PageId>, Broken> {
-        let at = self.asked.iter().position(|asked| asked.id == id).ok_or(Broken { clause: "PAGE-8" })?;
-        let asked = self.asked.remove(at);
+        let at = self.asked.iter().position(|asked| asked.id == id);
+        let asked = at.and_then(|at| take_at(&mut self.asked, at)).ok_or(Broken { clause: "PAGE-8" })?;
         // A refusal is the whole answer, not the end of one that has begun. [PAGE-2]
         if asked.last > 0 {
             return Err(Broken { clause: "PAGE-2" });

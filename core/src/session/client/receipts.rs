@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::notice::{Range, Unbacked};
 use crate::engine::{LogEpoch, Producer, Subject};
-use crate::gather::gather;
+use crate::gather::{gather, take_at};
 use crate::outbox::Ticket;
 
 /// Producers of one log that are remembered. [EPOCH-4]
@@ -31,7 +31,7 @@ impl Given {
             Some((_, range)) => range.last = n,
             None => {
                 if self.ranges.len() == RANGES_MAX {
-                    self.ranges.remove(0);
+                    take_at(&mut self.ranges, 0);
                 }
                 self.ranges.push((producer, Range { first: n, last: n }));
             }

@@ -3,6 +3,7 @@
 use super::{ROOMS_MAX, Violation};
 use crate::engine::Subject;
 use crate::frame::Room;
+use crate::gather::take_at;
 use crate::session::Secret;
 use crate::sorted::SortedMap;
 
@@ -132,7 +133,7 @@ impl LinkRooms {
         if self.asked.first() != Some(subject) {
             return Err(Violation::Unexpected);
         }
-        self.asked.remove(0);
+        take_at(&mut self.asked, 0);
         if joined {
             self.in_force.insert(subject.clone(), Seat::default());
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::message::Outgoing;
+use crate::gather::put_at;
 use crate::outbox::Ticket;
 use crate::time::Instant;
 
@@ -94,12 +95,12 @@ impl Waiting {
     }
 
     fn lane(&mut self, priority: u8) -> &mut VecDeque<Outgoing> {
-        let mut at = self.lanes.partition_point(|(other, _)| *other < priority);
+        let at = self.lanes.partition_point(|(other, _)| *other < priority);
         if self.lanes.get(at).is_none_or(|(other, _)| *other != priority) {
-            at = at.min(self.lanes.len());
-            self.lanes.insert(at, (priority, VecDeque::new()));
+            put_at(&mut self.lanes, at, (priority, VecDeque::new()));
         }
-        &mut self.lanes[at].1
+        let Some((_, lane)) = self.lanes.get_mut(at) else { unreachable!("it is there now") };
+        lane
     }
 
     fn place_of_key(&mut self, message: &Outgoing) -> Option<usize> {
