@@ -12,10 +12,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import * as esbuild from 'esbuild';
+import { toText } from './wasm-text.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const GLUE = 'everwire-glue';
-const WASM = 'everwire-wasm-base64';
+const WASM = 'everwire-wasm-text';
 const target = 'es2022';
 
 /**
@@ -61,7 +62,7 @@ export function standIns(sources) {
   return {
     name: 'everwire-stand-ins',
     setup(build) {
-      const filter = /^everwire-(glue|wasm-base64)$/;
+      const filter = /^everwire-(glue|wasm-text)$/;
       build.onResolve({ filter }, ({ path }) => ({ path, namespace: 'everwire', sideEffects: false }));
       build.onLoad({ filter, namespace: 'everwire' }, ({ path }) => ({ contents: sources[path], loader: path === WASM ? 'text' : 'js' }));
     },
@@ -86,7 +87,7 @@ export function bundle(entry, sources, options = {}) {
 /** A WebAssembly and what its entries are bundled with. */
 async function machine(dir) {
   const wasm = await readFile(join(dir, 'everwire_bg.wasm'));
-  return { wasm, sources: { [GLUE]: await glueFactory(dir), [WASM]: wasm.toString('base64') } };
+  return { wasm, sources: { [GLUE]: await glueFactory(dir), [WASM]: toText(wasm) } };
 }
 
 async function main() {
@@ -108,7 +109,7 @@ async function main() {
   for (const entry of entries) {
     const outfile = join(out, `${entry}.js`);
     await bundle(entry, entry === 'exactly-once' ? session.sources : sources, { outfile });
-    await forgetBase64(`${outfile}.map`);
+    await forgetWasm(`${outfile}.map`);
   }
   const server = await machine(values['server-glue']);
   const outfile = join(out, 'server.js');
@@ -130,7 +131,7 @@ async function main() {
 }
 
 /** The WebAssembly is in the bundle already: a second copy in its map would help nobody. */
-async function forgetBase64(file) {
+async function forgetWasm(file) {
   const map = JSON.parse(await readFile(file, 'utf8'));
   map.sourcesContent = map.sourcesContent.map((content, at) => (map.sources[at].includes(WASM) ? '' : content));
   await writeFile(file, JSON.stringify(map));

@@ -6,7 +6,8 @@ declare module 'everwire-glue' {
   export default function createGlue(): Exports & { initSync(options: { module: WebAssembly.Module }): unknown };
 }
 
-declare module 'everwire-wasm-base64' {
-  const base64: string;
-  export default base64;
+declare module 'everwire-wasm-text' {
+  /** As `wasm-text.mjs` writes it. */
+  const text: string;
+  export default text;
 }

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { bundle } from '../build.mjs';
+import { toText } from '../wasm-text.mjs';
 
 /** The smallest module there is: what `new WebAssembly.Module` is given in place of the core. */
 export const emptyWasm = Buffer.from('AGFzbQEAAAA=', 'base64');
 
 const sources = {
   'everwire-glue': 'export default () => globalThis.everwireTestGlue()',
-  'everwire-wasm-base64': emptyWasm.toString('base64'),
+  'everwire-wasm-text': toText(emptyWasm),
 };
 
 const dir = mkdtempSync(join(tmpdir(), 'everwire-facade-'));

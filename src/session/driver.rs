@@ -23,7 +23,7 @@ use web_sys::WebSocket;
 
 use super::host::{NONE, SessionHost, number};
 use super::inbound::Inbound;
-use super::{outbound, page};
+use super::{gather, outbound, page};
 use crate::clock::Clock;
 use crate::instance::InstanceHost;
 use crate::link::{self, Sink, Transport, WebSocketLink, empty};
@@ -249,7 +249,8 @@ impl Driver {
                 if !batch.settled.is_empty() {
                     self.flush(batch);
                 }
-                batch.started.extend([number(started.delivery.0), number(started.s)]);
+                batch.started.push(number(started.delivery.0));
+                batch.started.push(number(started.s));
                 return;
             }
             Action::Exited { exited: Exited { ticket, exit: Exit::Settled, .. }, durable } => {
@@ -274,7 +275,7 @@ impl Driver {
             Action::Exited { exited, durable } => outbound::exited(&self.host, &exited, durable),
             Action::Opened(opened) => outbound::opened(&self.host, &opened),
             Action::Received(taken) => {
-                let indices: Vec<u32> = taken.fresh.iter().map(|fresh| fresh.index.into()).collect();
+                let indices = gather(taken.fresh.iter().map(|fresh| u32::from(fresh.index)));
                 if !indices.is_empty() {
                     self.host.received(&Uint32Array::from(indices.as_slice()));
                 }
@@ -286,7 +287,7 @@ impl Driver {
             Action::Answered { ticket, .. } => self.host.answered(ticket.0),
             Action::Unanswered { ticket, why, .. } => self.host.unanswered(ticket.0, outbound::dropped(why)),
             Action::Paged { page, mark, numbers } => {
-                let numbers: Vec<f64> = numbers.into_iter().map(number).collect();
+                let numbers = gather(numbers.into_iter().map(number));
                 self.host.paged(page.0, mark as u32, &Float64Array::from(numbers.as_slice()));
             }
             Action::PageFailed { page, why } => outbound::page_failed(&self.host, page, &why),
@@ -325,7 +326,7 @@ impl Driver {
         let written = match frame {
             Outbound::Hello(hello) => outbound::hello(&self.host, socket, &head, hello),
             Outbound::Send(Written { messages, .. }) => {
-                let tickets: Vec<u32> = messages.iter().map(|numbered| numbered.message.ticket.0).collect();
+                let tickets = gather(messages.iter().map(|numbered| numbered.message.ticket.0));
                 let withdrawn = messages.first().is_some_and(|numbered| numbered.withdrawn);
                 self.host.send(socket, &head, &Uint32Array::from(tickets.as_slice()), withdrawn)
             }

@@ -138,9 +138,9 @@ pub fn wire_page_abort(handle: u32, page: u32) {
 
 /// Handlers that have ended, well or badly.
 #[wasm_bindgen]
-pub fn wire_settled(handle: u32, deliveries: &Float64Array) {
+pub fn wire_settled(handle: u32, deliveries: &[f64]) {
     if let Some(wire) = wire(handle) {
-        wire.handlers_settled(&deliveries.to_vec());
+        wire.handlers_settled(deliveries);
     }
 }
 

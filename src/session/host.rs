@@ -48,7 +48,7 @@ extern "C" {
     #[wasm_bindgen(method, structural)]
     pub(super) fn head(this: &SessionHost) -> String;
     #[wasm_bindgen(method, structural)]
-    pub(super) fn found(this: &SessionHost) -> Float64Array;
+    pub(super) fn found(this: &SessionHost) -> Vec<f64>;
     #[wasm_bindgen(method, structural)]
     pub(super) fn texts(this: &SessionHost) -> Array;
     #[wasm_bindgen(method, structural)]

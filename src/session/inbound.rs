@@ -8,6 +8,7 @@ use everwire_core::session::up::Producing;
 use everwire_core::session::{Limits, Secret, Welcome};
 use js_sys::Array;
 
+use super::gather;
 use super::host::SessionHost;
 
 /// A frame's body, read.
@@ -32,7 +33,7 @@ impl Inbound {
     /// Takes what [`SessionHost::inspect`] has left.
     pub(super) fn of(host: &SessionHost) -> Self {
         let head = host.head();
-        let mut parts = Parts { numbers: host.found().to_vec().into_iter(), texts: host.texts(), next: 0 };
+        let mut parts = Parts { numbers: host.found().into_iter(), texts: host.texts(), next: 0 };
         let kind = parts.number();
         let form = if parts.flag() { Form::Binary } else { Form::Text };
         let shape = Shape { form, body_bytes: parts.optional(), envelope_bytes: parts.optional() };
@@ -88,7 +89,7 @@ impl Parts {
     }
 
     fn subjects(&mut self, many: u64) -> Vec<Subject> {
-        (0..many).map(|_| self.subject()).collect()
+        gather((0..many).map(|_| self.subject()))
     }
 
     fn body(&mut self, kind: u64) -> Found {
@@ -114,7 +115,7 @@ impl Parts {
             Some(subject) if index >= 0.0 => Element::Message(subject.clone()),
             _ => Element::Skipped,
         };
-        self.numbers.by_ref().map(element).collect()
+        gather(self.numbers.by_ref().map(element))
     }
 
     fn welcome(&mut self) -> Welcome {
@@ -127,9 +128,9 @@ impl Parts {
         let (expires, time, first) = (self.optional(), self.number(), self.optional());
         let (identity, epoch) = (self.subject(), self.text().as_str().into());
         let refused =
-            (0..self.number()).map(|_| (self.number(), RefusalCode::from(self.text().as_str()))).collect();
-        let rooms = (0..self.number()).map(|_| self.place()).collect();
-        let denied = (0..self.number()).map(|_| (self.subject(), self.text().into())).collect();
+            gather((0..self.number()).map(|_| (self.number(), RefusalCode::from(self.text().as_str()))));
+        let rooms = gather((0..self.number()).map(|_| self.place()));
+        let denied = gather((0..self.number()).map(|_| (self.subject(), self.text().into())));
         let many = self.number();
         let lost = first.map(|first| Loss { subjects: self.subjects(many), first });
         Welcome {

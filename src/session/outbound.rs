@@ -8,6 +8,7 @@ use js_sys::{Array, Float64Array, Uint32Array};
 use wasm_bindgen::JsValue;
 use web_sys::WebSocket;
 
+use super::gather;
 use super::host::{NONE, SessionHost, number, number_or_none};
 
 pub(super) fn hello(host: &SessionHost, socket: &WebSocket, head: &str, hello: &Hello) -> bool {
@@ -22,9 +23,13 @@ pub(super) fn hello(host: &SessionHost, socket: &WebSocket, head: &str, hello: &
         if hello.visible { 1.0 } else { 0.0 },
         hello.rooms.len() as f64,
     ];
-    numbers.extend(hello.rooms.iter().map(|room| number_or_none(room.from)));
+    for room in &hello.rooms {
+        numbers.push(number_or_none(room.from));
+    }
     numbers.push(hello.pending.len() as f64);
-    numbers.extend(hello.pending.iter().copied().map(number));
+    for n in &hello.pending {
+        numbers.push(number(*n));
+    }
     let texts = Array::new();
     let text = |text: &str| {
         texts.push(&JsValue::from_str(text));
@@ -68,9 +73,12 @@ pub(super) fn opened(host: &SessionHost, opened: &Opened) {
 }
 
 pub(super) fn unbacked(host: &SessionHost, unbacked: &Unbacked) {
-    let ranges: Vec<f64> =
-        unbacked.ranges.iter().flat_map(|range| [number(range.first), number(range.last)]).collect();
-    let tickets: Vec<u32> = unbacked.tickets.iter().map(|ticket| ticket.0).collect();
+    let mut ranges = Vec::new();
+    for range in &unbacked.ranges {
+        ranges.push(number(range.first));
+        ranges.push(number(range.last));
+    }
+    let tickets = gather(unbacked.tickets.iter().map(|ticket| ticket.0));
     host.unbacked(&Float64Array::from(ranges.as_slice()), &Uint32Array::from(tickets.as_slice()));
 }
 
@@ -89,23 +97,33 @@ pub(super) fn notice(host: &SessionHost, notice: Notice) {
 }
 
 pub(super) fn page_failed(host: &SessionHost, page: PageId, why: &PageFailure) {
-    match why {
-        PageFailure::Refused(code) => host.page_failed(page.0, 0, code.as_str()),
-        PageFailure::LinkLost => host.page_failed(page.0, 1, ""),
-        PageFailure::Lost => host.page_failed(page.0, 2, ""),
-        PageFailure::Closed => host.page_failed(page.0, 3, ""),
-    }
+    let (why, code) = match why {
+        PageFailure::Refused(code) => (0, code.as_str()),
+        PageFailure::LinkLost => (1, ""),
+        PageFailure::Lost => (2, ""),
+        PageFailure::Closed => (3, ""),
+    };
+    host.page_failed(page.0, why, code);
 }
 
 pub(super) fn texts(subjects: &[Subject]) -> Array {
-    subjects.iter().map(|subject| JsValue::from_str(subject.as_str())).collect()
+    let texts = Array::new();
+    for subject in subjects {
+        texts.push(&JsValue::from_str(subject.as_str()));
+    }
+    texts
 }
 
 /// 32 lower-case hexadecimal digits.
 fn hex(producer: &Producer) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    producer.0.iter().flat_map(|octet| [digit(octet >> 4), digit(*octet)]).collect()
+    let mut text = String::new();
+    for octet in producer.0 {
+        for nibble in [octet >> 4, octet & 15] {
+            text.push(char::from(DIGITS[usize::from(nibble & 15)]));
+        }
+    }
+    text
 }
 
 pub(super) fn dropped(why: Dropped) -> u32 {

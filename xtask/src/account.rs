@@ -11,7 +11,7 @@ const TOP: usize = 15;
 const NAME_WIDTH: usize = 96;
 
 /// Prints the account of a module that still has its names.
-pub(crate) fn print(module: &Module) {
+pub(crate) fn print(name: &str, module: &Module) {
     let code: usize = module.functions.iter().map(|function| function.1).sum();
     // The names themselves are not published.
     let total: usize =
@@ -19,7 +19,7 @@ pub(crate) fn print(module: &Module) {
     let percent = |bytes: usize| bytes as f64 * 100.0 / total.max(1) as f64;
 
     say(&format!(
-        "\nwhere the wasm bytes go ({total} raw)\n\n  {:<24} {:>8} {:>6}",
+        "\nwhere the bytes of {name} go ({total} raw)\n\n  {:<24} {:>8} {:>6}",
         "code, by crate", "raw", "%"
     ));
     let mut crates: BTreeMap<&str, usize> = BTreeMap::new();

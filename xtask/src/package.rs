@@ -34,6 +34,11 @@ const SHELL: &str = "everwire";
 /// Tried in turn, the smallest by gzip is kept: each of them won for some state of the code.
 const LEVELS: [&str; 3] = ["-Oz", "-Os", "-O3"];
 
+/// What the machine of `exactly-once` is compiled with.
+pub(crate) const SESSION: [&str; 3] = ["--no-default-features", "--features", "session"];
+/// What Cargo.toml says suits the smaller machine: this is −3,000 bytes with gzip for that of `exactly-once`.
+pub(crate) const SESSION_OPT_LEVEL: &str = "z";
+
 /// Parts of the names of the exports that provoke a trap. They exist in the internal package alone.
 const TRAP_HOOKS: [&str; 2] = ["trap_", "provoke"];
 
@@ -57,6 +62,8 @@ pub(crate) struct Built {
     pub(crate) named: PathBuf,
     /// The WebAssembly of `exactly-once`, which is published inside its entry.
     pub(crate) session_wasm: PathBuf,
+    /// The same with its function names.
+    pub(crate) session_named: PathBuf,
 }
 
 impl Variant {
@@ -88,7 +95,8 @@ pub(crate) fn build(variant: Variant) -> Result<Built> {
     setup::npm()?;
     let work = variant.work_dir()?;
     let (glue, named) = machine(variant.flags(), &work)?;
-    let (session_glue, server_glue) = (session()?, server()?);
+    let (session_glue, session_named) = session()?;
+    let server_glue = server()?;
 
     let dir = variant.package_dir()?;
     let parts = work.join("parts");
@@ -103,16 +111,18 @@ pub(crate) fn build(variant: Variant) -> Result<Built> {
         check(variant, &dir)
     })?;
     let session_wasm = session_glue.join("everwire_bg.wasm");
-    Ok(Built { dir, parts, named, session_wasm })
+    Ok(Built { dir, parts, named, session_wasm, session_named })
 }
 
 /// The WebAssembly of `exactly-once`: a page loads the one whose delivery it has asked for. It is the same in every
 /// variant, and built once a run.
-fn session() -> Result<PathBuf> {
-    static BUILT: OnceLock<Result<PathBuf>> = OnceLock::new();
+fn session() -> Result<(PathBuf, PathBuf)> {
+    static BUILT: OnceLock<Result<(PathBuf, PathBuf)>> = OnceLock::new();
     let build = || {
-        let work = workspace::target()?.join("npm-session");
-        machine(&["--no-default-features", "--features", "session"], &work).map(|(glue, _)| glue)
+        let mut flags = SESSION.to_vec();
+        let level = opt_level(SESSION_OPT_LEVEL);
+        flags.extend(["--config", &level]);
+        machine(&flags, &workspace::target()?.join("npm-session"))
     };
     BUILT.get_or_init(build).clone()
 }
@@ -162,11 +172,17 @@ pub(crate) fn check_library() -> Result<()> {
     }
 }
 
-/// The gzip size of the wasm when it is compiled at another opt-level.
-pub(crate) fn size_at(opt_level: &str) -> Result<Size> {
-    let work = workspace::target()?.join(format!("opt-{opt_level}"));
+fn opt_level(level: &str) -> String {
+    format!("profile.release.opt-level=\"{level}\"")
+}
+
+/// The gzip size of a wasm, that of these features, when it is compiled at another opt-level.
+pub(crate) fn size_at(level: &str, features: &[&str]) -> Result<Size> {
+    let work = workspace::target()?.join(format!("opt-{level}"));
+    let level = opt_level(level);
+    let flags = [features, &["--config", &level]].concat();
     // A target directory of its own: the usual one would be rebuilt at every switch.
-    let raw = compile(SHELL, &["--config", &format!("profile.release.opt-level=\"{opt_level}\"")], &work)?;
+    let raw = compile(SHELL, &flags, &work)?;
     let bound = bind(&raw, &work)?;
     smallest(&bound, &work).map(|(_, size)| size)
 }

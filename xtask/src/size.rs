@@ -38,8 +38,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let entries = measure(&built)?;
     print(&entries);
 
-    let bytes = fs::read(&built.named).map_err(|error| format!("{}: {error}", built.named.display()))?;
-    account::print(&Module::read(&bytes)?);
+    for (name, named) in [("wasm", &built.named), ("session-wasm", &built.session_named)] {
+        let bytes = fs::read(named).map_err(|error| format!("{}: {error}", named.display()))?;
+        account::print(name, &Module::read(&bytes)?);
+    }
     compare_opt_levels(&entries)?;
 
     if let Some(file) = json {
@@ -142,16 +144,22 @@ fn gzip_of(entries: &[Entry], name: &str) -> Result<u64> {
     found.map(|entry| entry.size.gzip).ok_or_else(|| format!("there is no entry `{name}`"))
 }
 
-/// `z` and `s` each won by 8–9 % for some state of the code; Cargo.toml holds the one in use.
+/// `z` and `s` each won by 4–9 % for some state of the code; Cargo.toml and [`package::SESSION_OPT_LEVEL`] hold those in use.
 fn compare_opt_levels(entries: &[Entry]) -> Result<()> {
     let manifest =
         fs::read_to_string(root().join("Cargo.toml")).map_err(|error| format!("Cargo.toml: {error}"))?;
     let (used, other) = if manifest.contains("opt-level = \"z\"") { ("z", "s") } else { ("s", "z") };
-    let now = gzip_of(entries, "wasm")?;
-    say("");
-    let then = package::size_at(other)?.gzip;
-    let verdict = if then < now { "smaller: change Cargo.toml" } else { "not smaller" };
-    say(&format!("wasm with gzip: opt-level {used} {now}, opt-level {other} {then}: {verdict}"));
+    let session = package::SESSION_OPT_LEVEL;
+    let session_other = if session == "z" { "s" } else { "z" };
+    for (name, features, used, other) in
+        [("wasm", &[][..], used, other), ("session-wasm", &package::SESSION[..], session, session_other)]
+    {
+        let now = gzip_of(entries, name)?;
+        say("");
+        let then = package::size_at(other, features)?.gzip;
+        let verdict = if then < now { "smaller: change it" } else { "not smaller" };
+        say(&format!("{name} with gzip: opt-level {used} {now}, opt-level {other} {then}: {verdict}"));
+    }
     Ok(())
 }
 

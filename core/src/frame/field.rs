@@ -31,6 +31,9 @@ fn text(field: &[u8]) -> &str {
 pub struct Room<'a>(&'a str);
 
 impl<'a> Room<'a> {
+    /// In place of one that could not be read.
+    pub(super) const NONE: Self = Self("");
+
     /// Takes what [`Room::encode`] has made, or a peer.
     pub fn new(encoded: &'a [u8]) -> Result<Self, FrameError> {
         if encoded.len() > ROOM_BYTES_MAX {
@@ -63,7 +66,7 @@ impl<'a> Room<'a> {
             } else {
                 encoded.push('%');
                 for nibble in [octet >> 4, octet & 15] {
-                    encoded.push(char::from(b"0123456789ABCDEF"[usize::from(nibble)]));
+                    encoded.push(char::from(nibble + if nibble < 10 { b'0' } else { b'A' - 10 }));
                 }
             }
         }
@@ -115,6 +118,9 @@ const fn nibble(octet: u8) -> Option<u8> {
 pub struct Code<'a>(&'a str);
 
 impl<'a> Code<'a> {
+    /// In place of one that could not be read.
+    pub(super) const NONE: Self = Self("");
+
     /// Takes a code if it is spelled as one.
     pub fn new(code: &'a [u8]) -> Result<Self, FrameError> {
         let spelled = code.iter().all(|octet| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-'));
@@ -231,14 +237,17 @@ impl<'a> Numbers<'a> {
     }
 
     pub(super) fn parse(line: &'a [u8]) -> Result<Self, FrameError> {
-        arguments(line).try_for_each(|field| number(field).map(drop))?;
+        let mut rest = line;
+        while let Some(field) = argument(&mut rest) {
+            number(field)?;
+        }
         Ok(Self(List::Line(line)))
     }
 
     /// Each number in its order.
     pub fn iter(self) -> impl Iterator<Item = u64> + 'a {
-        let (line, slice) = halves(self.0);
-        arguments(line).filter_map(|field| number(field).ok()).chain(slice.iter().copied())
+        let mut list = self.0;
+        core::iter::from_fn(move || next(&mut list, number))
     }
 
     /// How many there are.
@@ -258,14 +267,17 @@ impl<'a> Refusals<'a> {
     }
 
     pub(super) fn parse(line: &'a [u8]) -> Result<Self, FrameError> {
-        arguments(line).try_for_each(|field| refusal(field).map(drop))?;
+        let mut rest = line;
+        while let Some(field) = argument(&mut rest) {
+            refusal(field)?;
+        }
         Ok(Self(List::Line(line)))
     }
 
     /// Each refused number in its order.
     pub fn iter(self) -> impl Iterator<Item = (u64, Code<'a>)> + 'a {
-        let (line, slice) = halves(self.0);
-        arguments(line).filter_map(|field| refusal(field).ok()).chain(slice.iter().copied())
+        let mut list = self.0;
+        core::iter::from_fn(move || next(&mut list, refusal))
     }
 
     /// How many there are.
@@ -274,16 +286,19 @@ impl<'a> Refusals<'a> {
     }
 }
 
-fn halves<'a, T>(list: List<'a, T>) -> (&'a [u8], &'a [T]) {
+/// Takes the first of a list. What stands in a line has been read before.
+fn next<'a, T: Copy>(list: &mut List<'a, T>, read: fn(&'a [u8]) -> Result<T, FrameError>) -> Option<T> {
     match list {
-        List::Line(line) => (line, &[]),
-        List::Slice(slice) => (&[], slice),
+        List::Line(line) => argument(line).and_then(|field| read(field).ok()),
+        List::Slice(slice) => slice.split_off_first().copied(),
     }
 }
 
 fn count<T>(list: List<'_, T>) -> usize {
-    let (line, slice) = halves(list);
-    arguments(line).count() + slice.len()
+    match list {
+        List::Line(line) => line.iter().filter(|octet| **octet == b' ').count(),
+        List::Slice(slice) => slice.len(),
+    }
 }
 
 fn refusal(field: &[u8]) -> Result<(u64, Code<'_>), FrameError> {
@@ -292,9 +307,13 @@ fn refusal(field: &[u8]) -> Result<(u64, Code<'_>), FrameError> {
     Ok((number(refused)?, Code::new(code.get(1..).unwrap_or_default())?))
 }
 
-/// The arguments of `line`, which is empty or begins with the space before the first of them.
-pub(super) fn arguments(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|octet| *octet == b' ').skip(1)
+/// Takes the first argument of `line`, which is empty or begins with the space before it.
+pub(super) fn argument<'a>(line: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let rest = line.get(1..)?;
+    let bytes = rest.iter().position(|octet| *octet == b' ').unwrap_or(rest.len());
+    let (field, rest) = rest.split_at_checked(bytes)?;
+    *line = rest;
+    Some(field)
 }
 
 impl PartialEq for Numbers<'_> {

@@ -1,7 +1,7 @@
 //! Octets to frames.
 
 use super::error::FrameError;
-use super::field::{Code, Grant, Numbers, PageMark, Refusals, Room, Wait, Window, arguments, number};
+use super::field::{Code, Grant, Numbers, PageMark, Refusals, Room, Wait, Window, argument, number};
 use super::header::{FromClient, FromServer, Payload};
 use super::{
     BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, HEADER_BYTES_MAX, HELLO_BYTES_MAX, LOST_BYTES_MAX, WELCOME_BYTES_MAX,
@@ -96,26 +96,26 @@ impl<'a> FromClient<'a> {
     /// `hello` may have `frame_bytes_max` octets.
     pub fn parse(head: &'a [u8], shape: Shape, frame_bytes_max: u64) -> Result<Option<Self>, FrameError> {
         let Some((verb, args)) = begin(head, shape, frame_bytes_max)? else { return Ok(None) };
-        let mut args = Args(args);
+        let mut args = Args { rest: args, wrong: None };
         let frame = match verb {
             b"hello" => Self::Hello,
-            b"send" => Self::Send { n: args.number()?, count: args.count()?, oldest: args.number()? },
-            b"seen" => Self::Seen { s: args.number()?, count: args.number()?, bytes: args.number()? },
-            b"join" => Self::Join { room: Room::new(args.next()?)? },
-            b"leave" => Self::Leave { room: Room::new(args.next()?)? },
+            b"send" => Self::Send { n: args.number(), count: args.count(), oldest: args.number() },
+            b"seen" => Self::Seen { s: args.number(), count: args.number(), bytes: args.number() },
+            b"join" => Self::Join { room: args.room() },
+            b"leave" => Self::Leave { room: args.room() },
             b"page" => Self::Page {
-                id: args.number()?,
-                room: Room::new(args.next()?)?,
-                before: args.number()?,
-                count: args.count()?,
+                id: args.number(),
+                room: args.room(),
+                before: args.number(),
+                count: args.count(),
             },
             b"cast" => Self::Cast,
-            b"ping" => Self::Ping { x: args.number()? },
-            b"pong" => Self::Pong { x: args.number()? },
-            b"more" => Self::More { bytes: args.number()? },
+            b"ping" => Self::Ping { x: args.number() },
+            b"pong" => Self::Pong { x: args.number() },
+            b"more" => Self::More { bytes: args.number() },
             b"auth" => Self::Auth,
-            b"vis" => Self::Vis { visible: args.flag()? },
-            b"bye" => Self::Bye { s: args.number()? },
+            b"vis" => Self::Vis { visible: args.flag() },
+            b"bye" => Self::Bye { s: args.number() },
             b"welcome" | b"ack" | b"push" | b"advance" | b"joined" | b"denied" | b"reply" | b"goaway"
             | b"lost" => {
                 return Err(FrameError::WrongDirection);
@@ -134,40 +134,34 @@ impl<'a> FromServer<'a> {
     /// `welcome` and `lost` may have `frame_bytes_max` octets.
     pub fn parse(head: &'a [u8], shape: Shape, frame_bytes_max: u64) -> Result<Option<Self>, FrameError> {
         let Some((verb, args)) = begin(head, shape, frame_bytes_max)? else { return Ok(None) };
-        let mut args = Args(args);
+        let mut args = Args { rest: args, wrong: None };
         let frame = match verb {
             b"welcome" => Self::Welcome,
-            b"ack" => Self::Ack {
-                n: args.number()?,
-                credit: args.number()?,
-                refused: Refusals::parse(args.rest())?,
-            },
-            b"push" => Self::Push {
-                after: args.number()?,
-                upto: args.number()?,
-                numbers: Numbers::parse(args.rest())?,
-            },
-            b"advance" => Self::Advance { after: args.number()?, upto: args.number()? },
-            b"joined" => Self::Joined {
-                room: Room::new(args.next()?)?,
-                from: args.number()?,
-                grant: args.optional().map(Grant::new).transpose()?,
-            },
-            b"denied" => Self::Denied { room: Room::new(args.next()?)?, code: Code::new(args.next()?)? },
+            b"ack" => Self::Ack { n: args.number(), credit: args.number(), refused: args.refusals() },
+            b"push" => Self::Push { after: args.number(), upto: args.number(), numbers: args.numbers() },
+            b"advance" => Self::Advance { after: args.number(), upto: args.number() },
+            b"joined" => Self::Joined { room: args.room(), from: args.number(), grant: args.grant() },
+            b"denied" => Self::Denied { room: args.room(), code: args.code() },
             b"page" => {
-                let id = args.number()?;
-                match args.next()? {
-                    [b'!', code @ ..] => Self::PageRefused { id, code: Code::new(code)? },
-                    mark => Self::Page { id, mark: page_mark(mark)?, numbers: Numbers::parse(args.rest())? },
+                let id = args.number();
+                match args.next() {
+                    [b'!', code @ ..] => {
+                        Self::PageRefused { id, code: args.hold(Code::new(code), Code::NONE) }
+                    }
+                    mark => Self::Page {
+                        id,
+                        mark: args.hold(page_mark(mark), PageMark::End),
+                        numbers: args.numbers(),
+                    },
                 }
             }
-            b"reply" => Self::Reply { n: args.number()? },
+            b"reply" => Self::Reply { n: args.number() },
             b"cast" => Self::Cast,
-            b"ping" => Self::Ping { x: args.number()? },
-            b"pong" => Self::Pong { x: args.number()? },
-            b"more" => Self::More { bytes: args.number()? },
+            b"ping" => Self::Ping { x: args.number() },
+            b"pong" => Self::Pong { x: args.number() },
+            b"more" => Self::More { bytes: args.number() },
             b"auth" => Self::Auth,
-            b"goaway" => Self::Goaway { leave_in: Wait(args.number()?), window: Window(args.number()?) },
+            b"goaway" => Self::Goaway { leave_in: Wait(args.number()), window: Window(args.number()) },
             b"lost" => Self::Lost,
             b"hello" | b"send" | b"seen" | b"join" | b"leave" | b"vis" | b"bye" => {
                 return Err(FrameError::WrongDirection);
@@ -258,44 +252,78 @@ fn page_mark(field: &[u8]) -> Result<PageMark, FrameError> {
     }
 }
 
-/// What is left of a header line: nothing, or a space and what follows it.
-struct Args<'a>(&'a [u8]);
+/// What is left of a header line: nothing, or a space and what follows it; and what was wrong first. Whoever reads on
+/// behind that gets something in place of each argument: a way out at every one would be 1.5 KB of WebAssembly.
+struct Args<'a> {
+    rest: &'a [u8],
+    wrong: Option<FrameError>,
+}
 
 impl<'a> Args<'a> {
-    fn optional(&mut self) -> Option<&'a [u8]> {
-        let field = arguments(self.0).next()?;
-        self.0 = self.0.get(1 + field.len()..).unwrap_or_default();
-        Some(field)
+    fn hold<T>(&mut self, read: Result<T, FrameError>, otherwise: T) -> T {
+        read.unwrap_or_else(|wrong| {
+            self.wrong.get_or_insert(wrong);
+            otherwise
+        })
     }
 
-    fn next(&mut self) -> Result<&'a [u8], FrameError> {
-        self.optional().ok_or(FrameError::Arguments)
+    fn next(&mut self) -> &'a [u8] {
+        let next = argument(&mut self.rest).ok_or(FrameError::Arguments);
+        self.hold(next, &[])
     }
 
-    fn number(&mut self) -> Result<u64, FrameError> {
-        self.next().and_then(number)
+    fn number(&mut self) -> u64 {
+        let field = self.next();
+        self.hold(number(field), 0)
     }
 
-    fn count(&mut self) -> Result<u16, FrameError> {
-        match self.number()? {
+    fn count(&mut self) -> u16 {
+        let count = match self.number() {
             count if count <= BATCH_MESSAGES_MAX as u64 => Ok(count as u16),
             _ => Err(FrameError::TooManyMessages),
-        }
+        };
+        self.hold(count, 0)
     }
 
-    fn flag(&mut self) -> Result<bool, FrameError> {
-        match self.next()? {
+    fn flag(&mut self) -> bool {
+        let flag = match self.next() {
             b"0" => Ok(false),
             b"1" => Ok(true),
             _ => Err(FrameError::Arguments),
-        }
+        };
+        self.hold(flag, false)
     }
 
-    fn rest(&mut self) -> &'a [u8] {
-        core::mem::take(&mut self.0)
+    fn room(&mut self) -> Room<'a> {
+        let field = self.next();
+        self.hold(Room::new(field), Room::NONE)
+    }
+
+    fn code(&mut self) -> Code<'a> {
+        let field = self.next();
+        self.hold(Code::new(field), Code::NONE)
+    }
+
+    fn grant(&mut self) -> Option<Grant<'a>> {
+        let grant = argument(&mut self.rest).map(Grant::new).transpose();
+        self.hold(grant, None)
+    }
+
+    fn numbers(&mut self) -> Numbers<'a> {
+        let numbers = Numbers::parse(core::mem::take(&mut self.rest));
+        self.hold(numbers, Numbers::new(&[]))
+    }
+
+    fn refusals(&mut self) -> Refusals<'a> {
+        let refusals = Refusals::parse(core::mem::take(&mut self.rest));
+        self.hold(refusals, Refusals::new(&[]))
     }
 
     fn end(&self) -> Result<(), FrameError> {
-        if self.0.is_empty() { Ok(()) } else { Err(FrameError::Arguments) }
+        match self.wrong {
+            Some(wrong) => Err(wrong),
+            None if self.rest.is_empty() => Ok(()),
+            None => Err(FrameError::Arguments),
+        }
     }
 }

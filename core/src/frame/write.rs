@@ -109,18 +109,18 @@ impl Line<'_> {
     }
 
     fn number(&mut self, mut number: u64) {
-        self.0.push(b' ');
-        let first = self.0.len();
-        loop {
-            self.0.push(b'0' + (number % 10) as u8);
+        let mut digits = [0; 20];
+        let mut many = 0;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
             number /= 10;
+            many += 1;
             if number == 0 {
                 break;
             }
         }
-        if let Some(digits) = self.0.get_mut(first..) {
-            digits.reverse();
-        }
+        self.0.push(b' ');
+        self.0.extend_from_slice(digits.get(20 - many..).unwrap_or_default());
     }
 
     fn end(&mut self, payload: Payload) {

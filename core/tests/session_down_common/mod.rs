@@ -420,7 +420,7 @@ impl World {
 
     /// Nothing at or below `from` comes in.
     fn check_pending(&self, before: &Record) {
-        for (delivery, entry) in &self.client.record().pending.entries {
+        for (delivery, entry) in self.client.record().pending.entries.iter() {
             let from = before.seats.get(&entry.subject).and_then(|seat| seat.from);
             let fresh = delivery.0 >= before.pending.next;
             assert!(!fresh || from.is_none_or(|from| entry.s > from), "{entry:?} is not above {from:?}");

@@ -152,7 +152,7 @@ impl Client {
             reports.iter().any(|report| matches!(report, Report::Lost(lost) if lost.contains(subject)))
         };
         let same = before.epoch == self.record().epoch;
-        for (subject, seat) in &self.record().seats {
+        for (subject, seat) in self.record().seats.iter() {
             let known = before.seats.get(subject).and_then(|seat| seat.from);
             let (Some(known), Some(from)) = (known, seat.from) else { continue };
             if (known != from || !same) && !told(subject) {

@@ -10,8 +10,8 @@ use crate::outbox::{OutboxConfig, Ticket};
 use crate::session::Hello;
 use crate::session::down::{Element, Loss, Place, Seat, Started, Taken};
 use crate::session::up::{Dropped, Exited, Written};
+use crate::sorted::SortedMap;
 use crate::time::Duration;
-use std::collections::BTreeMap;
 
 /// How a wire behaves. Whoever builds it checks the ranges; the machine clamps what would break it.
 #[derive(Clone, Copy, Debug)]
@@ -207,7 +207,7 @@ pub struct Opened {
     /// The client's own subject.
     pub own: Subject,
     /// The rooms on the record, the own subject among them.
-    pub seats: BTreeMap<Subject, Seat>,
+    pub seats: SortedMap<Subject, Seat>,
     /// Those that had been wished for and are joined now.
     pub joined: Vec<Subject>,
     /// Whether a stored message survives a crash of the server.

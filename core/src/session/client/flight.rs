@@ -100,8 +100,13 @@ impl Flight {
 }
 
 /// Octets a microsecond are a rate, octets by a rate are microseconds.
+/// In two parts, since a division of 128 bits is 1 KB of WebAssembly; exact while `each` is below 2⁴⁴, which as a time are
+/// 200 days.
 fn per(octets: u64, each: u64) -> u64 {
-    u64::try_from(u128::from(octets) * 1_000_000 / u128::from(each.max(1))).unwrap_or(u64::MAX)
+    const MILLION: u64 = 1_000_000;
+    let each = each.max(1);
+    let part = (octets % each).saturating_mul(MILLION) / each;
+    (octets / each).saturating_mul(MILLION).saturating_add(part)
 }
 
 #[cfg(test)]
@@ -112,6 +117,18 @@ mod tests {
 
     fn at(millis: u64) -> Instant {
         Instant::default() + Duration::from_millis(1_000 + millis)
+    }
+
+    #[test]
+    fn a_rate_is_exact() {
+        let some =
+            [0, 1, 2, 3, 999, 1_000, 16_001, 511_999, 512_000, 1 << 20, 3 << 30, 1 << 43, (1 << 44) - 1];
+        for octets in some.into_iter().chain([1 << 53, u64::MAX - 1, u64::MAX]) {
+            for each in some {
+                let exact = u128::from(octets) * 1_000_000 / u128::from(each.max(1));
+                assert_eq!(per(octets, each), u64::try_from(exact).unwrap_or(u64::MAX), "{octets} / {each}");
+            }
+        }
     }
 
     /// [LIVE-9]

@@ -115,8 +115,8 @@ impl Client {
         let left = self.sending.close();
         self.exit_all(left);
         self.end_requests();
-        let pages = self.pages.link_ended().into_iter().chain(self.pages.close()).collect::<Vec<_>>();
-        for page in pages {
+        let asked = self.pages.link_ended();
+        for page in asked.into_iter().chain(self.pages.close()) {
             self.order(Action::PageFailed { page, why: PageFailure::Closed });
         }
     }

@@ -10,9 +10,9 @@ use crate::frame::{
     BATCH_MESSAGES_MAX, FrameError, FromServer, MESSAGE_BYTES_MOST, Numbers, PageMark, Refusals, Room, Shape,
     Wait, Window, frame_bytes_max,
 };
+use crate::gather::gather;
 use crate::mutant::mutant;
 use crate::session::down::{Element, Place, Report, Violation};
-use crate::session::up::Exited;
 use crate::session::{Broken, Secret};
 use crate::time::{Duration, Instant};
 
@@ -216,14 +216,14 @@ impl Client {
     fn acked(&mut self, n: u64, credit: u64, refused: Refusals<'_>, now: Instant) -> Result<(), Broken> {
         let left = self.sending.ack(n, credit, refused, now)?;
         self.liveness.acked(n, now);
-        self.mark_rose(&left);
+        self.mark_rose(!left.is_empty());
         self.exit_all(left);
         Ok(())
     }
 
-    /// Progress upwards, if these have exited by a verdict. [CLOSE-7]
-    pub(super) fn mark_rose(&mut self, settled: &[Exited]) {
-        if settled.is_empty() {
+    /// Progress upwards, if something has exited by a verdict. [CLOSE-7]
+    pub(super) fn mark_rose(&mut self, rose: bool) {
+        if !rose {
             return;
         }
         self.link.mark_rose = true;
@@ -281,7 +281,7 @@ impl Client {
     ) -> Result<(), Broken> {
         elements(body, numbers.count())?;
         if let Some(page) = self.pages.answer(id, mark, numbers)? {
-            self.order(Action::Paged { page, mark, numbers: numbers.iter().collect() });
+            self.order(Action::Paged { page, mark, numbers: gather(numbers.iter()) });
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use super::{
 use crate::close::{Closed, window_in};
 use crate::codes::Refusal;
 use crate::engine::{Producer, Subject};
+use crate::gather::gather;
 use crate::outbox::Ticket;
 use crate::session::down;
 use crate::session::down::{Delivery, Unfit};
@@ -337,8 +338,8 @@ impl Client {
             born: up.born,
             epoch,
             position,
-            rooms: rooms.into_iter().map(wished).collect(),
-            pending: self.requests.iter().map(|(n, _)| n).collect(),
+            rooms: gather(rooms.into_iter().map(wished)),
+            pending: gather(self.requests.iter().map(|(n, _)| n)),
             held,
             visible: self.visible,
             features: Vec::new(),

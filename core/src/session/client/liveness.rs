@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::flight::{FLIGHT_MIN, Flight, Teller};
+use crate::gather::take_at;
 use crate::mutant::mutant;
 use crate::rtt::Rtt;
 use crate::time::{Duration, Instant};
@@ -106,7 +107,7 @@ pub(super) struct Liveness {
     written: u64,
     buffered: u64,
     confirmed: u64,
-    pings: VecDeque<Ping>,
+    pings: Vec<Ping>,
     next_x: u64,
     sent: VecDeque<Sent>,
     excused: bool,
@@ -137,7 +138,7 @@ impl Liveness {
             written: 0,
             buffered: 0,
             confirmed: 0,
-            pings: VecDeque::new(),
+            pings: Vec::new(),
             next_x: 1,
             sent: VecDeque::new(),
             excused: false,
@@ -245,9 +246,9 @@ impl Liveness {
         // On a dead link the buffer never empties, so its time has to begin some time.
         let begins = now + self.flight.drain(self.buffered, self.doubled());
         if self.pings.len() == PINGS_MAX {
-            self.pings.pop_front();
+            take_at(&mut self.pings, 0);
         }
-        self.pings.push_back(Ping { x, at: now, before, end: self.written, begins, left: false });
+        self.pings.push(Ping { x, at: now, before, end: self.written, begins, left: false });
         self.last_ping = now;
         x
     }
@@ -278,10 +279,8 @@ impl Liveness {
 
     /// A `pong` has come; true if it answers something.
     pub(super) fn pong(&mut self, x: u64, now: Instant) -> bool {
-        let Some(at) = self.pings.iter().position(|ping| ping.x == x) else { return false };
-        let mut answered = self.pings.drain(..=at);
-        let Some(ping) = answered.next_back() else { return false };
-        drop(answered);
+        let Some(ping) = self.pings.iter().find(|ping| ping.x == x).copied() else { return false };
+        self.pings.retain(|ping| ping.x > x);
         let queued = ping.end.saturating_sub(self.confirmed) >= FLIGHT_MIN;
         self.flight.confirm(ping.end, self.written, self.rtt.smoothed(), Teller::Pong, now);
         if !queued && self.slept_at.is_none_or(|slept| ping.at >= slept) {
@@ -307,7 +306,7 @@ impl Liveness {
 
     /// When the answer to the newest ping is overdue. [LIVE-8]
     pub(super) fn reply_due(&self) -> Option<Instant> {
-        let ping = self.pings.back()?;
+        let ping = self.pings.last()?;
         if self.turn.is_some() {
             return self.turn;
         }

@@ -1,9 +1,8 @@
 //! Pages of history: at most four unanswered on a link, the others wait. Chapter 10 of `docs/PROTOCOL.md`.
 
-use std::collections::VecDeque;
-
 use crate::engine::{LogEpoch, RefusalCode, Subject};
 use crate::frame::{NUMBER_MAX, Numbers, PAGE_MESSAGES_MAX, PageMark, Room};
+use crate::gather::{gather, take_at};
 use crate::session::Broken;
 
 /// Unanswered pages of a link. [LIM-13]
@@ -79,7 +78,7 @@ struct Asked {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pages {
     asked: Vec<Asked>,
-    waiting: VecDeque<PageAsk>,
+    waiting: Vec<PageAsk>,
     next_id: u64,
 }
 
@@ -90,7 +89,7 @@ impl Pages {
     }
 
     pub(super) fn ask(&mut self, ask: PageAsk) {
-        self.waiting.push_back(ask);
+        self.waiting.push(ask);
     }
 
     /// Whether one could be written.
@@ -103,7 +102,7 @@ impl Pages {
         if !self.is_ready() {
             return None;
         }
-        let ask = self.waiting.pop_front()?;
+        let ask = take_at(&mut self.waiting, 0)?;
         if ask.before.as_ref().is_some_and(|(of, _)| of != epoch) {
             return Some(Err(ask.page));
         }
@@ -138,15 +137,15 @@ impl Pages {
         asked.last = last;
         let page = Some(asked.page).filter(|_| !asked.aborted);
         if mark != PageMark::More {
-            self.asked.remove(at);
+            take_at(&mut self.asked, at);
         }
         Ok(page)
     }
 
     /// A page is refused.
     pub(super) fn refuse(&mut self, id: u64) -> Result<Option<PageId>, Broken> {
-        let at = self.asked.iter().position(|asked| asked.id == id).ok_or(Broken { clause: "PAGE-8" })?;
-        let asked = self.asked.remove(at);
+        let at = self.asked.iter().position(|asked| asked.id == id);
+        let asked = at.and_then(|at| take_at(&mut self.asked, at)).ok_or(Broken { clause: "PAGE-8" })?;
         // A refusal is the whole answer, not the end of one that has begun. [PAGE-2]
         if asked.last > 0 {
             return Err(Broken { clause: "PAGE-2" });
@@ -168,19 +167,21 @@ impl Pages {
     /// The link is gone: those that were asked for on it.
     pub(super) fn link_ended(&mut self) -> Vec<PageId> {
         self.next_id = 0;
-        self.asked.drain(..).filter(|asked| !asked.aborted).map(|asked| asked.page).collect()
+        let asked = core::mem::take(&mut self.asked);
+        gather(asked.iter().filter(|asked| !asked.aborted).map(|asked| asked.page))
     }
 
     /// The wire has closed: all others.
     pub(super) fn close(&mut self) -> Vec<PageId> {
-        self.waiting.drain(..).map(|ask| ask.page).collect()
+        let waiting = core::mem::take(&mut self.waiting);
+        gather(waiting.iter().map(|ask| ask.page))
     }
 
     /// Another log is in force: those that name a position of the one before.
     pub(super) fn epoch_changed(&mut self, epoch: &LogEpoch) -> Vec<PageId> {
-        let (kept, gone): (VecDeque<_>, VecDeque<_>) =
-            self.waiting.drain(..).partition(|ask| ask.before.as_ref().is_none_or(|(of, _)| of == epoch));
-        self.waiting = kept;
-        gone.into_iter().map(|ask| ask.page).collect()
+        let is_gone = |ask: &PageAsk| ask.before.as_ref().is_some_and(|(of, _)| of != epoch);
+        let gone = gather(self.waiting.iter().filter(|ask| is_gone(ask)).map(|ask| ask.page));
+        self.waiting.retain(|ask| !is_gone(ask));
+        gone
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::notice::{Range, Unbacked};
 use crate::engine::{LogEpoch, Producer, Subject};
+use crate::gather::{gather, take_at};
 use crate::outbox::Ticket;
 
 /// Producers of one log that are remembered. [EPOCH-4]
@@ -17,26 +18,29 @@ pub const TOLD_MAX: usize = 16_384;
 /// The receipts given under the present log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Given {
-    ranges: VecDeque<(Producer, Range)>,
-    tickets: VecDeque<Ticket>,
+    ranges: Vec<(Producer, Range)>,
+    /// From this place on the oldest, and before it the newest.
+    tickets: Vec<Ticket>,
+    oldest: usize,
 }
 
 impl Given {
     /// A number was settled.
     pub(super) fn settled(&mut self, producer: Producer, n: u64, ticket: Ticket) {
-        match self.ranges.back_mut().filter(|(of, _)| *of == producer) {
+        match self.ranges.last_mut().filter(|(of, _)| *of == producer) {
             Some((_, range)) => range.last = n,
             None => {
                 if self.ranges.len() == RANGES_MAX {
-                    self.ranges.pop_front();
+                    take_at(&mut self.ranges, 0);
                 }
-                self.ranges.push_back((producer, Range { first: n, last: n }));
+                self.ranges.push((producer, Range { first: n, last: n }));
             }
         }
-        if self.tickets.len() == TICKETS_MAX {
-            self.tickets.pop_front();
+        match self.tickets.get_mut(self.oldest) {
+            Some(oldest) => *oldest = ticket,
+            None => self.tickets.push(ticket),
         }
-        self.tickets.push_back(ticket);
+        self.oldest = (self.oldest + 1) % TICKETS_MAX;
     }
 
     /// What there is to report of a log that is gone.
@@ -44,8 +48,10 @@ impl Given {
         if self.ranges.is_empty() {
             return None;
         }
-        let ranges = self.ranges.iter().map(|(_, range)| *range).collect();
-        Some(Unbacked { ranges, tickets: self.tickets.iter().copied().collect() })
+        let ranges = gather(self.ranges.iter().map(|(_, range)| *range));
+        let (newer, older) = self.tickets.split_at_checked(self.oldest).unwrap_or_default();
+        let tickets = gather(older.iter().chain(newer).copied());
+        Some(Unbacked { ranges, tickets })
     }
 
     pub(super) fn forget(&mut self) {

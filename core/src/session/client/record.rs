@@ -142,7 +142,7 @@ impl Record {
                 self.down.epoch = Some(opened.epoch.clone());
                 self.down.received = opened.position;
                 self.down.own = Some(opened.own.clone());
-                for (subject, seat) in &opened.seats {
+                for (subject, seat) in opened.seats.iter() {
                     // What the application has left since is left, and what it has wished for since is wished for.
                     if *subject == opened.own || self.down.seats.contains_key(subject) {
                         self.down.seats.insert(subject.clone(), seat.clone());
@@ -205,7 +205,7 @@ impl Record {
 
     /// The application wishes to be in a room, which [`Client::admits_room`](super::Client::admits_room) has admitted.
     pub fn wished(&mut self, subject: Subject) {
-        self.down.seats.entry(subject).or_default();
+        self.down.seats.or_default(subject);
     }
 
     /// The application wishes to be in a room no longer. [ROOM-14]

@@ -1,8 +1,7 @@
 //! Requests that have a number and no answer. Chapter 12 of `docs/PROTOCOL.md`.
 
-use std::collections::BTreeMap;
-
 use crate::outbox::Ticket;
+use crate::sorted::SortedMap;
 use crate::time::Instant;
 
 /// A request without an answer.
@@ -17,7 +16,7 @@ pub struct Asked {
 /// The pending ones by their number. [REQ-14]
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
-    asked: BTreeMap<u64, Asked>,
+    asked: SortedMap<u64, Asked>,
     /// Nothing is due before.
     due: Option<Instant>,
 }

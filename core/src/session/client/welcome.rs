@@ -8,6 +8,7 @@ use super::times::LIVED_AFTER;
 use super::{Action, Client, Event, Opened, PageFailure, Renewal, Why};
 use crate::engine::{LogEpoch, Subject};
 use crate::frame::{Code, frame_bytes_max};
+use crate::gather::gather;
 use crate::session::down::{self, Report};
 use crate::session::up::{self, NotWelcome, Producing};
 use crate::session::{Broken, Welcome};
@@ -33,11 +34,9 @@ impl Client {
 
         let known = self.reader.record().epoch.clone();
         let epoch_changed = known.as_ref().is_some_and(|known| *known != welcome.epoch);
-        let refused: Vec<_> = welcome
-            .refused
-            .iter()
-            .filter_map(|(n, code)| Some((*n, Code::new(code.as_str().as_bytes()).ok()?)))
-            .collect();
+        let refused = welcome.refused.iter();
+        let refused =
+            gather(refused.filter_map(|(n, code)| Some((*n, Code::new(code.as_str().as_bytes()).ok()?))));
         let above = up::Welcome {
             producing: welcome.producing,
             born: welcome.born,
@@ -58,8 +57,7 @@ impl Client {
         self.link.durable = welcome.durable;
         let succeeded = welcome.producing == Producing::Successor;
         if !succeeded {
-            let by_verdict: Vec<_> = left.iter().filter(|exited| exited.n.is_some()).cloned().collect();
-            self.mark_rose(&by_verdict);
+            self.mark_rose(left.iter().any(|exited| exited.n.is_some()));
         }
         self.exit_all(left);
         if succeeded {

@@ -1,9 +1,8 @@
 //! What has come and not been processed.
 
-use std::collections::BTreeMap;
-
 use super::{Amount, FRAME_OCTETS_COUNTED_MAX};
 use crate::engine::{LogEpoch, Subject};
+use crate::sorted::SortedMap;
 
 /// A message's name between the core and its host: rising in the order in which handlers start, over all epochs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +38,8 @@ impl Share {
     /// The octets of what is processed. Always from the whole frame, so that both ends round alike and a frame's parts
     /// add up to all of it. [CRED-9]
     fn octets_processed(self) -> u64 {
-        let product = u128::from(self.octets) * u128::from(self.processed.min(self.messages));
-        u64::try_from(product / u128::from(self.messages.max(1))).unwrap_or(self.octets)
+        // At most 2¹⁸ octets by as many messages as fit into a frame.
+        self.octets.saturating_mul(self.processed.min(self.messages)) / self.messages.max(1)
     }
 }
 
@@ -50,9 +49,9 @@ pub struct Pending {
     /// The next delivery's name.
     pub next: u64,
     /// The messages.
-    pub entries: BTreeMap<Delivery, Entry>,
+    pub entries: SortedMap<Delivery, Entry>,
     /// The frames that some of them came in.
-    pub frames: BTreeMap<Delivery, Share>,
+    pub frames: SortedMap<Delivery, Share>,
 }
 
 impl Pending {

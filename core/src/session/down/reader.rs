@@ -11,6 +11,7 @@ use super::rooms::{self, LinkRooms, Place, Seat, Unfit, Wish};
 use super::{Amount, SEEN_DELAY, STUCK_AFTER, Violation, WINDOW_MESSAGES, WINDOW_OCTETS};
 use crate::engine::{LogEpoch, Subject};
 use crate::frame::{FromClient, FromServer, Numbers};
+use crate::gather::gather;
 use crate::mutant::mutant;
 use crate::time::Instant;
 
@@ -127,10 +128,11 @@ impl Reader {
             reported: Amount::default(),
             unreported_since: None,
         });
+        let seats = self.record.seats.iter();
         Hello {
             epoch: self.record.epoch.clone(),
             position: self.record.epoch.as_ref().map(|_| self.record.received),
-            rooms: self.record.seats.iter().map(|(subject, seat)| (subject.clone(), seat.clone())).collect(),
+            rooms: gather(seats.map(|(subject, seat)| (subject.clone(), seat.clone()))),
             held,
         }
     }
@@ -162,7 +164,7 @@ impl Reader {
         let mut lost = welcome.lost.as_ref().map(|loss| loss.subjects.clone()).unwrap_or_default();
         if !same && self.record.epoch.is_some() {
             let known = self.record.seats.iter().filter(|(_, seat)| seat.from.is_some());
-            lost = known.map(|(subject, _)| subject.clone()).collect();
+            lost = gather(known.map(|(subject, _)| subject.clone()));
         }
         for (subject, code) in welcome.denied {
             if self.record.seats.remove(&subject).is_some() {
@@ -238,7 +240,7 @@ impl Reader {
             }
             _ => None,
         });
-        let fresh: Vec<_> = fresh.collect();
+        let fresh = gather(fresh);
         let known = numbers.iter().take_while(|s| *s <= received).count();
         let taken = Taken { upto: received.max(upto), known: known as u16, messages, octets, fresh };
         let mut processed = record.take(epoch.clone(), &taken);
@@ -288,7 +290,12 @@ impl Reader {
         }
         // Those that have settled leave with the first that has not, so twice the window is the most there can be.
         if self.running.len() as u64 > 2 * WINDOW_MESSAGES {
-            self.running.retain(|(_, delivery)| self.record.pending.entries.contains_key(delivery));
+            for _ in 0..self.running.len() {
+                let Some(first) = self.running.pop_front() else { break };
+                if self.record.pending.entries.contains_key(&first.1) {
+                    self.running.push_back(first);
+                }
+            }
         }
         self.shut = None;
         self.watch_window(now);
@@ -364,7 +371,7 @@ impl Reader {
         if let Some(link) = self.link.as_mut() {
             link.rooms.wish(&subject);
         }
-        self.record.seats.entry(subject).or_default();
+        self.record.seats.or_default(subject);
         Ok(())
     }
 

@@ -1,12 +1,13 @@
 //! What a client keeps, is told, and tells.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BinaryHeap;
 
 use super::pending::{Delivery, Pending};
-use super::rooms::{LinkRooms, Place, Seat};
+use super::rooms::{LinkRooms, Place, Seat, Seats};
 use super::{Amount, Violation};
 use crate::engine::{LogEpoch, Subject};
 use crate::frame::NUMBER_MAX;
+use crate::sorted::SortedMap;
 
 /// What the host keeps. It is written before the action that it belongs to is carried out; everything else of a
 /// [`super::Reader`] may be lost.
@@ -19,7 +20,7 @@ pub struct Record {
     /// The client's own subject as the last `welcome` named it.
     pub own: Option<Subject>,
     /// The rooms, the client's own subject among them.
-    pub seats: BTreeMap<Subject, Seat>,
+    pub seats: SortedMap<Subject, Seat>,
     /// What is not processed.
     pub pending: Pending,
 }
@@ -32,7 +33,7 @@ pub struct Persisted {
     /// Everything of the filter up to here has been processed.
     pub seen: u64,
     /// The rooms that belonged to it.
-    pub seats: BTreeMap<Subject, Seat>,
+    pub seats: SortedMap<Subject, Seat>,
 }
 
 /// The part of `hello` that is about what comes down.
@@ -175,11 +176,11 @@ pub enum Report {
 }
 
 pub(super) fn check_loss(loss: &Loss, position: u64) -> Result<u64, Violation> {
-    let subjects: BTreeSet<_> = loss.subjects.iter().collect();
+    // As many as a frame holds: put into place one by one they would take time without bound.
+    let subjects = loss.subjects.iter().collect::<BinaryHeap<_>>().into_sorted_vec();
+    let once = subjects.windows(2).all(|pair| pair[0] != pair[1]);
     match loss.first.checked_sub(1).filter(|from| *from < NUMBER_MAX) {
-        Some(from) if from >= position && !subjects.is_empty() && subjects.len() == loss.subjects.len() => {
-            Ok(from)
-        }
+        Some(from) if from >= position && !subjects.is_empty() && once => Ok(from),
         _ => Err(Violation::Lost),
     }
 }
@@ -194,24 +195,30 @@ pub(super) fn check_welcome(
     if same && welcome.position != record.received {
         return Err(Violation::Welcome);
     }
-    let places: BTreeMap<_, _> = welcome.rooms.iter().map(|place| (&place.subject, place.from)).collect();
-    let denied: BTreeSet<_> = welcome.denied.iter().map(|(subject, _)| subject).collect();
-    let once = places.len() == welcome.rooms.len() && denied.len() == welcome.denied.len();
-    let foreign =
-        places.keys().chain(&denied).any(|subject| !named.was_named(subject) && **subject != welcome.own);
-    let both = denied.iter().any(|subject| places.contains_key(*subject));
-    let absent = named.named().any(|subject| !places.contains_key(subject) && !denied.contains(subject));
-    if !once || foreign || both || absent || !places.contains_key(&welcome.own) {
+    // Each room once, with the place that it has got or without one.
+    let mut answers = Seats::new();
+    for place in &welcome.rooms {
+        answers.insert(place.subject.clone(), Seat { from: Some(place.from), grant: None });
+    }
+    for (subject, _) in &welcome.denied {
+        answers.insert(subject.clone(), Seat::default());
+    }
+    let once = answers.len() == welcome.rooms.len() + welcome.denied.len();
+    let foreign = answers.keys().any(|subject| !named.was_named(subject) && *subject != welcome.own);
+    let absent = named.named().any(|subject| !answers.contains_key(subject));
+    let joined = |subject| answers.get(subject).is_some_and(|seat| seat.from.is_some());
+    if !once || foreign || absent || !joined(&welcome.own) {
         return Err(Violation::Welcome);
     }
     if let Some(loss) = &welcome.lost {
         check_loss(loss, welcome.position)?;
-        if loss.subjects.iter().any(|subject| !places.contains_key(subject)) {
+        if loss.subjects.iter().any(|subject| !joined(subject)) {
             return Err(Violation::Lost);
         }
     }
     let lost = |subject| welcome.lost.as_ref().is_some_and(|loss| loss.subjects.contains(subject));
-    for (subject, from) in places {
+    for Place { subject, from, .. } in &welcome.rooms {
+        let from = *from;
         let known =
             record.seats.get(subject).filter(|_| !named.is_leaving(subject)).and_then(|seat| seat.from);
         let right = match known.filter(|_| same && !lost(subject)) {

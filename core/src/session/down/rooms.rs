@@ -1,11 +1,11 @@
 //! The client's rooms: what is on the record, what is wished, and what this link has been asked for.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
 use super::{ROOMS_MAX, Violation};
 use crate::engine::Subject;
 use crate::frame::Room;
+use crate::gather::take_at;
 use crate::session::Secret;
+use crate::sorted::SortedMap;
 
 /// A room on the record: somebody wishes to be in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,80 +45,83 @@ pub enum Unfit {
     TooMany,
 }
 
-pub(super) type Seats = BTreeMap<Subject, Seat>;
+pub(super) type Seats = SortedMap<Subject, Seat>;
+/// Rooms without anything: one kind of map, so that its code is there once.
+type Rooms = Seats;
 
 /// What one link knows of rooms. Forgotten with it. [KEEP-3]
 #[derive(Clone, Debug, Default)]
 pub(super) struct LinkRooms {
     own: Option<Subject>,
     /// In the node's filter, as far as it has been told and has answered.
-    in_force: BTreeSet<Subject>,
+    in_force: Rooms,
     /// Left by the application while in force, or named in `hello`: a new wish must not take over the old `from`.
-    leaving: BTreeSet<Subject>,
+    leaving: Rooms,
     /// Joins without an answer, in their order.
-    asked: VecDeque<Subject>,
+    asked: Vec<Subject>,
     /// Rooms to be looked at by [`LinkRooms::next`].
-    changed: BTreeSet<Subject>,
+    changed: Rooms,
     open: bool,
 }
 
 impl LinkRooms {
     /// A link whose `hello` names these.
     pub(super) fn hello(seats: &Seats) -> Self {
-        Self { in_force: seats.keys().cloned().collect(), ..Self::default() }
+        Self { in_force: rooms(seats.keys().cloned()), ..Self::default() }
     }
 
     pub(super) fn was_named(&self, subject: &Subject) -> bool {
-        !self.open && self.in_force.contains(subject)
+        !self.open && self.in_force.contains_key(subject)
     }
 
     /// The rooms of `hello`, until `welcome` has come.
     pub(super) fn named(&self) -> impl Iterator<Item = &Subject> {
-        self.in_force.iter()
+        self.in_force.keys()
     }
 
     pub(super) fn is_leaving(&self, subject: &Subject) -> bool {
-        self.leaving.contains(subject)
+        self.leaving.contains_key(subject)
     }
 
     /// The filter is the one of `welcome`.
     pub(super) fn welcome(&mut self, own: Subject, rooms: impl Iterator<Item = Subject>, seats: &Seats) {
-        self.in_force = rooms.collect();
-        self.leaving = self.leaving.intersection(&self.in_force).cloned().collect();
-        self.changed = self.in_force.iter().chain(seats.keys()).cloned().collect();
+        self.in_force = self::rooms(rooms);
+        let left = self.leaving.keys().filter(|room| self.in_force.contains_key(room)).cloned();
+        self.leaving = self::rooms(left);
+        self.changed = self::rooms(self.in_force.keys().chain(seats.keys()).cloned());
         self.own = Some(own);
         self.open = true;
     }
 
     pub(super) fn wish(&mut self, subject: &Subject) {
-        self.changed.insert(subject.clone());
+        self.changed.insert(subject.clone(), Seat::default());
     }
 
     pub(super) fn leave(&mut self, subject: &Subject) {
-        if self.in_force.contains(subject) {
-            self.leaving.insert(subject.clone());
+        if self.in_force.contains_key(subject) {
+            self.leaving.insert(subject.clone(), Seat::default());
         }
-        self.changed.insert(subject.clone());
+        self.changed.insert(subject.clone(), Seat::default());
     }
 
     /// What is to be written next. Nothing of a room whose `join` is unanswered: the answer to an earlier join would be
     /// taken for that to a later one. [ROOM-3]
     pub(super) fn next(&mut self, seats: &Seats) -> Option<Wish> {
         while self.open {
-            let subject = self.changed.pop_first()?;
+            let (subject, _) = self.changed.pop_first()?;
             if self.asked.contains(&subject) || self.own.as_ref() == Some(&subject) {
                 continue;
             }
             let wished = seats.contains_key(&subject);
-            if self.in_force.contains(&subject) {
-                if !wished || self.leaving.contains(&subject) {
+            if self.in_force.contains_key(&subject) {
+                if !wished || self.leaving.contains_key(&subject) {
                     self.in_force.remove(&subject);
                     self.leaving.remove(&subject);
-                    self.changed.insert(subject.clone());
+                    self.changed.insert(subject.clone(), Seat::default());
                     return Some(Wish::Leave(subject));
                 }
             } else if wished {
-                self.asked.push_back(subject.clone());
+                self.asked.push(subject.clone());
                 return Some(Wish::Join(subject));
             }
         }
@@ -127,19 +130,19 @@ impl LinkRooms {
 
     /// Takes the answer to the oldest join. [ROOM-2]
     pub(super) fn answered(&mut self, subject: &Subject, joined: bool) -> Result<(), Violation> {
-        if self.asked.front() != Some(subject) {
+        if self.asked.first() != Some(subject) {
             return Err(Violation::Unexpected);
         }
-        self.asked.pop_front();
+        take_at(&mut self.asked, 0);
         if joined {
-            self.in_force.insert(subject.clone());
+            self.in_force.insert(subject.clone(), Seat::default());
         }
-        self.changed.insert(subject.clone());
+        self.changed.insert(subject.clone(), Seat::default());
         Ok(())
     }
 
     pub(super) fn is_next(&self, subject: &Subject) -> bool {
-        self.asked.front() == Some(subject)
+        self.asked.first() == Some(subject)
     }
 
     pub(super) fn is_asked(&self, subject: &Subject) -> bool {
@@ -148,11 +151,15 @@ impl LinkRooms {
 
     /// Whether a revocation was for this seat and not for one that had been left before.
     pub(super) fn revoked(&mut self, subject: &Subject) -> bool {
-        let held = self.in_force.remove(subject);
-        let left = self.leaving.remove(subject);
-        self.changed.insert(subject.clone());
+        let held = self.in_force.remove(subject).is_some();
+        let left = self.leaving.remove(subject).is_some();
+        self.changed.insert(subject.clone(), Seat::default());
         held && !left
     }
+}
+
+fn rooms(subjects: impl Iterator<Item = Subject>) -> Rooms {
+    subjects.map(|subject| (subject, Seat::default())).collect()
 }
 
 /// Whether one more room fits on the record. [FRM-11] [LIM-11]

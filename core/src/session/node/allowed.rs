@@ -86,7 +86,7 @@ impl Triple {
             "https" => Some(443),
             _ => None,
         };
-        Some(Self { scheme: scheme.into(), address: Address::read(address)?.or_port(port) })
+        Some(Self { scheme: scheme.into(), address: Address::read(address.as_bytes())?.or_port(port) })
     }
 }
 

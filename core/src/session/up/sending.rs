@@ -61,7 +61,7 @@ struct OnLink {
     credit: u64,
     bytes: u64,
     /// The last numbers of the frames over [`LONG_FRAME_BYTES`] that are not acknowledged.
-    long_frames: VecDeque<u64>,
+    long_frames: Vec<u64>,
     /// Refused numbers that have exited since the last frame with an `oldest`.
     unreleased: u64,
     release_at: Option<Instant>,
@@ -213,7 +213,7 @@ impl Sending {
             acked: welcome.mark,
             credit: welcome.credit,
             bytes: 0,
-            long_frames: VecDeque::new(),
+            long_frames: Vec::new(),
             unreleased: refused,
             release_at: (refused > 0).then_some(now + RELEASE_DELAY),
         });
@@ -223,7 +223,9 @@ impl Sending {
 
     fn let_go_of_what_is_too_large(&mut self, bytes_max: u32, left: &mut Vec<Exited>) {
         let longer = self.waiting.take_longer(bytes_max);
-        left.extend(longer.into_iter().map(|message| unwritten(message, Unwritten::TooLarge)));
+        for message in longer {
+            left.push(unwritten(message, Unwritten::TooLarge));
+        }
     }
 
     /// The next `send`, if one is due and allowed; call until `None`, unless the transport has enough. A new message
@@ -280,7 +282,7 @@ impl Sending {
         let brackets = if form == Form::Binary { "[]".len() as u64 } else { 0 };
         let octets = header.len() as u64 + body - brackets;
         if octets > LONG_FRAME_BYTES && count > 0 {
-            link.long_frames.push_back(link.written);
+            link.long_frames.push(link.written);
         }
         link.unreleased = 0;
         link.release_at = None;
@@ -343,9 +345,7 @@ impl Sending {
         link.bytes -= settled.map(Numbered::bytes).sum::<u64>();
         link.acked = n;
         link.credit = if mutant!(CreditIncrement) { link.credit.saturating_add(credit) } else { credit };
-        while link.long_frames.front().is_some_and(|last| *last <= n) {
-            link.long_frames.pop_front();
-        }
+        link.long_frames.retain(|last| *last > n);
         link.unreleased += refused.count() as u64;
         if link.unreleased > 0 {
             link.release_at.get_or_insert(now + RELEASE_DELAY);
@@ -459,8 +459,11 @@ impl Sending {
     }
 
     fn drain_numbered(&mut self, why: Dropped) -> Vec<Exited> {
-        let leave = |numbered: Numbered| Exited { n: Some(numbered.n), ..dropped(numbered.message, why) };
-        self.numbered.drain(..).map(leave).collect()
+        let mut left = Vec::new();
+        while let Some(Numbered { n, message, .. }) = self.numbered.pop_front() {
+            left.push(Exited { n: Some(n), ..dropped(message, why) });
+        }
+        left
     }
 
     /// The wire closes for good: everything leaves. [CLOSE-5] [SEND-7]

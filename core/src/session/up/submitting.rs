@@ -4,6 +4,7 @@ use super::message::{Exited, Outgoing, Unwritten};
 use super::record::Numbered;
 use super::sending::{Sending, unwritten};
 use crate::codes::Refusal;
+use crate::gather::gather;
 use crate::mutant::mutant;
 use crate::outbox::{Overflow, Ticket};
 use crate::time::Instant;
@@ -101,7 +102,7 @@ impl Sending {
     /// Lets go of what has no number and is too late.
     pub fn expire(&mut self, now: Instant) -> Vec<Exited> {
         let late = self.waiting.take_late(now);
-        late.into_iter().map(|message| unwritten(message, Unwritten::Expired)).collect()
+        gather(late.into_iter().map(|message| unwritten(message, Unwritten::Expired)))
     }
 
     /// How many requests have no number yet.

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::message::Outgoing;
+use crate::gather::put_at;
 use crate::outbox::Ticket;
 use crate::time::Instant;
 
 /// The messages without a number: a lane for each priority, first in, first out in each.
 #[derive(Clone, Debug, Default)]
 pub struct Waiting {
-    /// Empty ones are kept: there are 256 at most, and the next message needs no allocation.
-    lanes: BTreeMap<u8, VecDeque<Outgoing>>,
+    /// By rising priority. Empty ones are kept: there are 256 at most, and the next message needs no allocation.
+    lanes: Vec<(u8, VecDeque<Outgoing>)>,
     len: usize,
     bytes: u64,
     keyed: usize,
@@ -42,24 +43,24 @@ impl Waiting {
 
     /// In the order in which they are written.
     pub fn iter(&self) -> impl Iterator<Item = &Outgoing> {
-        self.lanes.values().rev().flatten()
+        self.lanes.iter().rev().flat_map(|(_, lane)| lane)
     }
 
     /// The next to be written.
     pub fn front(&self) -> Option<&Outgoing> {
-        self.lanes.values().rev().find_map(VecDeque::front)
+        self.lanes.iter().rev().find_map(|(_, lane)| lane.front())
     }
 
     /// Takes that one.
     pub fn pop_front(&mut self) -> Option<Outgoing> {
-        let message = self.lanes.values_mut().rev().find_map(VecDeque::pop_front)?;
+        let message = self.lanes.iter_mut().rev().find_map(|(_, lane)| lane.pop_front())?;
         self.uncount(&message);
         Some(message)
     }
 
     /// Takes the one that can best be spared, other than this: the oldest of the lowest priority.
     pub(super) fn pop_spare_but(&mut self, kept: Option<Ticket>) -> Option<Outgoing> {
-        let message = self.lanes.values_mut().find_map(|lane| {
+        let message = self.lanes.iter_mut().find_map(|(_, lane)| {
             let at = usize::from(lane.front().is_some_and(|front| Some(front.ticket) == kept));
             lane.remove(at)
         })?;
@@ -70,10 +71,18 @@ impl Waiting {
     /// Puts one in: behind the one whose place it takes, which is still there, or behind all of its priority.
     pub fn insert(&mut self, message: Outgoing) {
         let twin = if self.keyed > 0 { self.place_of_key(&message) } else { None };
-        let lane = self.lanes.entry(message.priority).or_default();
-        match twin {
-            Some(at) => lane.insert(at + 1, message),
-            None => lane.push_back(message),
+        let lane = self.lane(message.priority);
+        if let Some(at) = twin {
+            // Once around, behind it; the search for it went as far.
+            for place in 0..lane.len() {
+                let Some(other) = lane.pop_front() else { break };
+                lane.push_back(other);
+                if place == at {
+                    lane.push_back(message);
+                }
+            }
+        } else {
+            lane.push_back(message);
         }
         self.len += 1;
         self.bytes += u64::from(message.bytes);
@@ -85,9 +94,18 @@ impl Waiting {
         };
     }
 
-    fn place_of_key(&self, message: &Outgoing) -> Option<usize> {
+    fn lane(&mut self, priority: u8) -> &mut VecDeque<Outgoing> {
+        let at = self.lanes.partition_point(|(other, _)| *other < priority);
+        if self.lanes.get(at).is_none_or(|(other, _)| *other != priority) {
+            put_at(&mut self.lanes, at, (priority, VecDeque::new()));
+        }
+        let Some((_, lane)) = self.lanes.get_mut(at) else { unreachable!("it is there now") };
+        lane
+    }
+
+    fn place_of_key(&mut self, message: &Outgoing) -> Option<usize> {
         let key = message.key?;
-        self.lanes.get(&message.priority)?.iter().rposition(|other| other.key == Some(key))
+        self.lane(message.priority).iter().rposition(|other| other.key == Some(key))
     }
 
     /// The one that this one replaces.
@@ -111,7 +129,7 @@ impl Waiting {
 
     /// Takes one out of its place.
     pub fn remove(&mut self, ticket: Ticket) -> Option<Outgoing> {
-        let found = self.lanes.values_mut().rev().find_map(|lane| {
+        let found = self.lanes.iter_mut().rev().find_map(|(_, lane)| {
             let at = lane.iter().position(|message| message.ticket == ticket)?;
             lane.remove(at)
         })?;
@@ -121,7 +139,7 @@ impl Waiting {
 
     /// Takes all that are longer than this.
     pub(super) fn take_longer(&mut self, bytes_max: u32) -> Vec<Outgoing> {
-        self.take(|message| message.bytes > bytes_max)
+        self.take(&|message: &Outgoing| message.bytes > bytes_max)
     }
 
     /// When something may be late.
@@ -134,21 +152,22 @@ impl Waiting {
         if self.late_at.is_none_or(|at| at > now) {
             return Vec::new();
         }
-        let late = self.take(|message| message.late_at().is_some_and(|at| at <= now));
+        let late = self.take(&|message: &Outgoing| message.late_at().is_some_and(|at| at <= now));
         self.late_at = self.iter().filter_map(Outgoing::late_at).min();
         late
     }
 
-    fn take(&mut self, which: impl Fn(&Outgoing) -> bool) -> Vec<Outgoing> {
+    fn take(&mut self, which: &dyn Fn(&Outgoing) -> bool) -> Vec<Outgoing> {
         let mut taken = Vec::new();
-        for lane in self.lanes.values_mut().rev() {
-            lane.retain(|message| {
-                let leaves = which(message);
-                if leaves {
-                    taken.push(*message);
+        for (_, lane) in self.lanes.iter_mut().rev() {
+            for _ in 0..lane.len() {
+                let Some(message) = lane.pop_front() else { break };
+                if which(&message) {
+                    taken.push(message);
+                } else {
+                    lane.push_back(message);
                 }
-                !leaves
-            });
+            }
         }
         taken.iter().for_each(|message| self.uncount(message));
         taken
