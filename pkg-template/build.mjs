@@ -115,7 +115,7 @@ async function main() {
   const outfile = join(out, 'server.js');
   const forNode = { entryPoints: [join(here, 'src/server/index.ts')], platform: 'node', external: ['ws'], minify: false };
   await bundle('server', server.sources, { outfile, ...forNode });
-  await forgetBase64(`${outfile}.map`);
+  await forgetWasm(`${outfile}.map`);
   await writeFile(join(out, 'everwire.wasm'), wasm);
   for (const name of ['package.json', 'README.md', 'types/index.d.ts', 'types/slim.d.ts', 'types/exactly-once.d.ts', 'types/server.d.ts']) {
     await copyFile(join(here, name), join(out, name.replace('types/', '')));

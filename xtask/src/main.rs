@@ -3,6 +3,7 @@
 //! Set-up is part of each command: what is missing is installed with one line that says so, or one line says what to install.
 
 mod account;
+mod bench;
 mod clauses;
 mod conform;
 mod count;
@@ -44,6 +45,7 @@ Usage: cargo xtask COMMAND
                              every order of events within bounds: does every property of the session hold?
   storm [--clients N] [--down SECONDS] [--json FILE]
                              everybody loses one server at once: dials, peaks and times, beside the peers' rules
+  bench [--json FILE]        exactly once beside a bare WebSocket in Chromium; everwire-server alone
   help                       this text
 ";
 
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         "conform" => conform::run(rest),
         "simulate" => simulate::run(rest),
         "size" => size::run(rest).map(|()| true),
+        "bench" => bench::run(rest),
         "storm" => storm::run(rest).map(|()| true),
         unknown => {
             eprintln!("unknown command `{unknown}`\n\n{HELP}");
