@@ -221,13 +221,6 @@ impl Sending {
         Ok(left)
     }
 
-    fn let_go_of_what_is_too_large(&mut self, bytes_max: u32, left: &mut Vec<Exited>) {
-        let longer = self.waiting.take_longer(bytes_max);
-        for message in longer {
-            left.push(unwritten(message, Unwritten::TooLarge));
-        }
-    }
-
     /// The next `send`, if one is due and allowed; call until `None`, unless the transport has enough. A new message
     /// has its number from here on, whether or not the frame gets out.
     pub fn write(&mut self, now: Instant) -> Option<Written> {

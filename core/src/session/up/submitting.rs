@@ -105,6 +105,14 @@ impl Sending {
         gather(late.into_iter().map(|message| unwritten(message, Unwritten::Expired)))
     }
 
+    /// Lets go of what this server does not take. [LIM-2]
+    pub(super) fn let_go_of_what_is_too_large(&mut self, bytes_max: u32, left: &mut Vec<Exited>) {
+        let longer = self.waiting.take_longer(bytes_max);
+        for message in longer {
+            left.push(unwritten(message, Unwritten::TooLarge));
+        }
+    }
+
     /// How many requests have no number yet.
     pub fn requests_waiting(&self) -> usize {
         self.waiting.requests()
