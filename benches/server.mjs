@@ -14,6 +14,7 @@ const MESSAGES = 200_000;
 const READERS = 1_000;
 const FANNED = 200;
 const IDLE = 5_000;
+const WINDOW_BYTES = 1_000_000;
 
 const { values } = parseArgs({ options: { json: { type: 'string' } } });
 const hex = () => randomBytes(16).toString('hex');
@@ -32,9 +33,10 @@ class Link {
     const link = new Link();
     const socket = (link.socket = new WebSocket(url, ['everwire.v1'], { perMessageDeflate: false }));
     socket.on('message', (data) => link.#take(data));
+    socket.on('close', (code, reason) => code !== 1006 && console.error(`closed with ${code} ${reason}`));
     await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
     const hello = { version: 1, token: null, producer: hex(), successor: null, link: 1, oldest: 1, written: 0, born: null, logEpoch: null, position: null,
-      rooms: rooms.map((room) => ({ room, from: null, grant: null })), pending: [], held: [0, 0], visible: true, features: [] };
+      rooms: rooms.map((room) => ({ room, from: null })), pending: [], held: [0, 0], visible: true, features: [] };
     socket.send(`hello\n${JSON.stringify(hello)}`);
     await link.until(() => link.welcome);
     return link;
@@ -79,7 +81,8 @@ class Link {
     const whole = body(BATCH);
     for (let left = many; left > 0; ) {
       const count = Math.min(BATCH, left);
-      await this.until(() => this.credit - this.n >= count);
+      // CRED-6: so many octets may be unsettled, too.
+      await this.until(() => this.credit - this.n >= count && (this.n - this.acked + count) * message.length < WINDOW_BYTES);
       const frame = `send ${this.n + 1} ${count} ${this.acked + 1}\n${count === BATCH ? whole : body(count)}`;
       if (frame.length > 16_384) this.socket.send(`more ${frame.length}`);
       this.socket.send(frame);
