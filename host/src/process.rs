@@ -205,6 +205,7 @@ impl Process {
         }
         self.origin.handle_drain(drain.leave_in, now);
         self.draining = Some((drain.clone(), now + drain.leave_in));
+        self.wake_all(now);
         let links: Vec<_> = self.links.keys().copied().collect();
         for link in links {
             self.with(link, now, |link| link.node.handle_drain(drain.clone(), now));
@@ -235,9 +236,22 @@ impl Process {
         if subjects.is_empty() {
             return;
         }
+        if self.draining.is_some() {
+            // The last word to each client says how far the log has come. [POS-12]
+            return self.wake_all(now);
+        }
         self.has_grown = true;
         let readers: BTreeSet<_> = subjects.iter().flat_map(|subject| self.books.readers(subject)).collect();
         for link in readers {
+            self.with(link, now, |link| link.node.wake(now));
+        }
+    }
+
+    fn wake_all(&mut self, now: Instant) {
+        self.has_grown = false;
+        self.swept_at = now;
+        let links: Vec<_> = self.links.keys().copied().collect();
+        for link in links {
             self.with(link, now, |link| link.node.wake(now));
         }
     }
@@ -253,12 +267,7 @@ impl Process {
             });
         }
         if self.has_grown && self.swept_at + SWEEP_EVERY <= now {
-            self.has_grown = false;
-            self.swept_at = now;
-            let links: Vec<_> = self.links.keys().copied().collect();
-            for link in links {
-                self.with(link, now, |link| link.node.wake(now));
-            }
+            self.wake_all(now);
         }
         self.origin.handle_timeout(now);
         self.drain_origin(now);
