@@ -1,4 +1,5 @@
 // Two users in one room, the buttons that break their links, and the books that are kept about it.
+import { DELIVERIES } from './delivery.js';
 import { Ledger } from './ledger.js';
 import { Log } from './log.js';
 import { Score } from './score.js';
@@ -11,6 +12,7 @@ const byId = (id) => document.getElementById(id);
 const room = crypto.randomUUID();
 const NAMES = ['Alice', 'Bob'];
 const REFRESH_MS = 100;
+const DEFAULT_DELIVERY = 'best-effort';
 
 const log = new Log(byId('log'));
 const score = new Score({
@@ -19,40 +21,91 @@ const score = new Score({
   verdict: byId('verdict'),
   directions: ['Alice → Bob', 'Bob → Alice'],
 });
+const choice = byId('delivery');
 
-const users = NAMES.map((name, index) => {
-  const other = 1 - index;
-  return new User({
-    name,
-    peer: NAMES[other],
-    room,
-    log,
-    ledger: new Ledger(),
-    received: (id) => users[other].ledger.arrived(id),
-    changed: () => score.update(),
-  });
-});
-score.show(users.map((user) => user.ledger));
+let users = [];
+let delivery = null;
 
-byId('users').replaceChildren(...users.map((user) => user.panel));
-for (const user of users) {
-  watchButtons(user.panel, user);
-  user.connect();
-}
+choice.addEventListener('change', () => begin(choice.elements.delivery.value));
+choice.addEventListener('submit', (event) => event.preventDefault());
 watchButtons(document.querySelector('.everyone'));
 byId('burst-both').addEventListener('click', () => users.forEach((user) => user.burst()));
 byId('log-clear').addEventListener('click', () => log.clear());
 byId('score-reset').addEventListener('click', () => {
-  for (const user of users) user.ledger = new Ledger();
-  score.show(users.map((user) => user.ledger));
+  // The numbers go on: what of the old ones still arrives belongs to nobody.
+  for (const user of users) user.ledger = new Ledger({ delivery, sender: user.id, first: user.ledger.next });
+  showScore();
 });
-setInterval(() => users.forEach((user) => user.refresh()), REFRESH_MS);
-byId('notice').hidden = true;
 
 addEventListener('error', ({ message }) => log.add('Page', 'error', message));
 addEventListener('unhandledrejection', ({ reason }) => log.add('Page', 'error', `unhandled: ${reason}`));
 addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => log.add('Page', 'csp', `${violatedDirective} ${blockedURI}`));
 addEventListener('load', showPackage);
+
+const offered = await fetch('deliveries.json').then((response) => response.json());
+for (const radio of choice.elements.delivery) radio.disabled = !offered.includes(radio.value);
+byId('no-server').hidden = offered.includes('exactly-once');
+addEventListener('hashchange', () => begin(asked()));
+await begin(asked());
+byId('notice').hidden = true;
+setInterval(() => {
+  for (const user of users) user.refresh();
+  score.update(); // it counts what is late, too
+}, REFRESH_MS);
+
+/** The delivery that the address asks for: `#exactly-once`. */
+function asked() {
+  const name = location.hash.slice(1);
+  return offered.includes(name) ? name : DEFAULT_DELIVERY;
+}
+
+/** Starts anew with two users whose messages are delivered this way. */
+async function begin(name) {
+  if (name === delivery) return;
+  delivery = name;
+  const open = await DELIVERIES[name]();
+  if (name !== delivery) return; // another choice while this one was loading
+
+  for (const user of users) user.leave();
+  users = NAMES.map((own, index) => {
+    const other = 1 - index;
+    return new User({
+      name: own,
+      peer: NAMES[other],
+      room,
+      log,
+      delivery,
+      open,
+      ledger: new Ledger({ delivery, sender: own.toLowerCase() }),
+      received: (message) => receive(users[other], message),
+      changed: () => score.update(),
+    });
+  });
+  byId('users').replaceChildren(...users.map((user) => user.panel));
+  for (const user of users) {
+    watchButtons(user.panel, user);
+    user.connect();
+  }
+  document.body.dataset.delivery = delivery;
+  choice.elements.delivery.value = delivery;
+  for (const part of document.querySelectorAll('[data-for]')) part.hidden = part.dataset.for !== delivery;
+  history.replaceState(null, '', delivery === DEFAULT_DELIVERY ? '#' : `#${delivery}`);
+  log.add('You', 'delivery', name);
+  showScore();
+  showPackage();
+}
+
+/** A message of `sender` has reached the far end, whose handler looks it up in the sender's book. */
+function receive(sender, { id, sender: stamp }) {
+  // In exactly-once the server stamps who sent it.
+  if (delivery === 'exactly-once' && !sender.identities.has(stamp)) log.add('Page', 'error', `message ${id} from a stranger, ${stamp}`);
+  sender.ledger.arrived(id);
+}
+
+function showScore() {
+  const counters = users.map((user, index) => () => user.ledger.counts(users[1 - index].presentSince));
+  score.show(counters, delivery);
+}
 
 /** Buttons with `data-action` ask the server to break something: `user`'s link, or everybody's. */
 function watchButtons(container, user) {
@@ -60,7 +113,7 @@ function watchButtons(container, user) {
     const button = target.closest('button[data-action]');
     if (!button) return;
     const { action, seconds, label } = button.dataset;
-    const query = new URLSearchParams({ room, ...(user && { user: user.id }), ...(seconds && { seconds }) });
+    const query = new URLSearchParams({ delivery, room, ...(user && { user: user.id }), ...(seconds && { seconds }) });
     const whose = user ? user.name : 'both';
     const outcome = log.add('You', label, whose); // now: what it causes is faster than the answer
     try {

@@ -1,44 +1,31 @@
-// The chat behind the demo page: what a `ws` tutorial builds, plus the means to break it for real.
+// The chat behind best effort: what a `ws` tutorial builds, plus the means to break it for real.
 //
 // It stores nothing and confirms nothing. A frame goes out to everybody who is connected at that moment, as the Buffer in
 // which `ws` hands it over, and therefore as a binary frame.
 import { STATUS_CODES } from 'node:http';
 import { WebSocketServer } from 'ws';
+import { EVERYBODY, Rooms, SILENT_LINK_LIFE_MS } from './rooms.mjs';
 
-/** Every page brings a room of its own, so that two open tabs do not break each other's links. */
-const MAX_ROOMS = 256;
-const MAX_LINKS_PER_ROOM = 64;
 const MAX_FRAME_BYTES = 1024 * 1024;
-/** A silenced link holds a descriptor that nothing else would ever release: its peer's goodbye is never read. */
-const SILENT_LINK_LIFE_MS = 60_000;
-/** Stands for "everybody in the room" where a user's name is expected. */
-const EVERYBODY = '*';
-
-/** The actions after which new links are refused for a while. */
-const REFUSALS = ['refuse', 'restart'];
-
-const NAME = /^[\w-]{1,64}$/;
 
 export class Chat {
-  #rooms = new Map();
+  #rooms = new Rooms();
   #sockets = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload: MAX_FRAME_BYTES });
 
   /** Takes over an HTTP upgrade to `/chat?room=…&user=…`. */
   upgrade(request, socket, head) {
     socket.on('error', () => socket.destroy());
-    const query = new URL(request.url, 'http://demo').searchParams;
-    const user = query.get('user') ?? '';
-    const name = query.get('room') ?? '';
-    if (!NAME.test(user) || !NAME.test(name)) return answer(socket, 400);
-
-    const room = this.#room(name);
-    if (!room || room.links.size >= MAX_LINKS_PER_ROOM) return answer(socket, 503);
+    const asked = Rooms.asked(request);
+    if (!asked) return answer(socket, 400);
+    const { name, user } = asked;
+    const room = this.#rooms.enter(name);
+    if (!room) return answer(socket, 503);
     // Two ways to be turned away, as in the field: a machine that is gone, and one that answers "not now".
     if (room.refused.has(EVERYBODY)) return socket.resetAndDestroy();
     if (room.refused.has(user)) return answer(socket, 503);
 
     this.#sockets.handleUpgrade(request, socket, head, (client) => this.#welcome(room, { client, socket, user, silent: false }));
-    this.#sweep(room); // `ws` has refused a handshake that is none, and called nobody
+    this.#rooms.sweep(room); // `ws` has refused a handshake that is none, and called nobody
   }
 
   /**
@@ -46,16 +33,13 @@ export class Chat {
    * unknown action.
    */
   control(action, { room: name, user = EVERYBODY, seconds = 1 }) {
-    // Only a refusal outlasts the call: a room that is not there yet is made for nothing else.
-    const room = REFUSALS.includes(action) ? this.#room(name) : this.#rooms.get(name);
-    if (!room && REFUSALS.includes(action)) return 0;
-    const links = [...(room?.links ?? [])].filter((link) => !link.silent && (user === EVERYBODY || link.user === user));
+    const links = this.#rooms.links(name, user);
     switch (action) {
       case 'kill':
         for (const { socket } of links) socket.resetAndDestroy();
         break;
       case 'refuse':
-        this.#refuse(room, user, seconds);
+        this.#rooms.refuse(name, user, seconds);
         for (const { socket } of links) socket.resetAndDestroy();
         break;
       case 'silence':
@@ -65,7 +49,7 @@ export class Chat {
         for (const { client } of links) client.close(1000, 'goodbye');
         break;
       case 'restart':
-        this.#refuse(room, EVERYBODY, seconds);
+        this.#rooms.refuse(name, EVERYBODY, seconds);
         for (const { client } of links) client.close(1012, 'the server restarts');
         break;
       default:
@@ -76,11 +60,7 @@ export class Chat {
 
   /** Ends everything, for the end of the process. */
   shutDown() {
-    for (const room of this.#rooms.values()) {
-      for (const timer of room.refused.values()) clearTimeout(timer);
-      for (const { client } of room.links) client.terminate();
-    }
-    this.#rooms.clear();
+    for (const { client } of this.#rooms.clear()) client.terminate();
   }
 
   #welcome(room, link) {
@@ -95,7 +75,7 @@ export class Chat {
     client.on('close', () => {
       clearTimeout(link.expiry);
       room.links.delete(link);
-      this.#sweep(room);
+      this.#rooms.sweep(room);
     });
     client.send(JSON.stringify({ type: 'welcome', message: `Hello ${user}, links in this room: ${room.links.size}` }));
   }
@@ -105,28 +85,6 @@ export class Chat {
     link.silent = true;
     link.client.pause();
     link.expiry = setTimeout(() => link.client.terminate(), SILENT_LINK_LIFE_MS).unref();
-  }
-
-  #refuse(room, user, seconds) {
-    clearTimeout(room.refused.get(user));
-    const end = () => {
-      room.refused.delete(user);
-      this.#sweep(room);
-    };
-    room.refused.set(user, setTimeout(end, seconds * 1000).unref());
-  }
-
-  #room(name) {
-    let room = this.#rooms.get(name);
-    if (!room && this.#rooms.size < MAX_ROOMS) {
-      room = { name, links: new Set(), refused: new Map() };
-      this.#rooms.set(name, room);
-    }
-    return room;
-  }
-
-  #sweep(room) {
-    if (room.links.size === 0 && room.refused.size === 0) this.#rooms.delete(room.name);
   }
 }
 

@@ -1,40 +1,52 @@
-// The scoreboard: one column per direction, one row per fate.
+// The scoreboard: one column per direction, one row per count. The first rows are the same for every delivery.
 import { element, setText } from './dom.js';
 
-const ROWS = [
+const SCORE = [
   { key: 'sent', title: 'Sent', hint: 'calls of send()' },
-  { key: 'arrived', title: 'Arrived', hint: 'counted at the far end, by id' },
-  { key: 'waiting', title: 'Waiting', hint: 'in the outbox, for a link' },
-  { key: 'underway', title: 'On the way', hint: 'written, nothing known yet' },
-  { key: 'doubtArrived', title: 'In doubt, arrived', hint: 'reported to the sender; it had arrived' },
-  { key: 'doubt', title: 'In doubt, not arrived', hint: 'reported to the sender, who can send it again' },
-  { key: 'unsent', title: 'Not sent', hint: 'reported to the sender, who closed the wire' },
-  { key: 'missed', title: 'Missed by the receiver', hint: 'reached the server while the far end was away' },
-  { key: 'again', title: 'Arrived twice', hint: 'only what was sent again by hand', bad: true },
+  { key: 'stored', title: 'Stored', hint: { 'best-effort': 'this server stores nothing', 'exactly-once': 'receipts: on the disk of the server' } },
+  { key: 'received', title: 'Received', hint: 'counted at the far end, by sender and number' },
+  { key: 'lost', title: 'Lost', hint: { 'best-effort': 'sent, and never came', 'exactly-once': 'must stay 0' }, bad: true },
+  { key: 'again', title: 'Duplicated', hint: { 'best-effort': 'only what was sent again by hand', 'exactly-once': 'must stay 0' }, bad: true },
   { key: 'disorder', title: 'Out of order', hint: 'must stay 0', bad: true },
 ];
 
+const DETAILS = {
+  'best-effort': [
+    { key: 'waiting', title: 'Waiting', hint: 'in the outbox, for a link' },
+    { key: 'underway', title: 'On the way', hint: 'written, nothing known yet' },
+    { key: 'doubtArrived', title: 'In doubt, arrived', hint: 'reported to the sender; it had arrived' },
+    { key: 'doubt', title: 'In doubt, not arrived', hint: 'lost, and reported to the sender, who can send it again' },
+    { key: 'missed', title: 'Missed by the receiver', hint: 'lost: it reached the server while the far end was away' },
+    { key: 'unsent', title: 'Not sent', hint: 'reported to the sender, who closed the wire' },
+  ],
+  'exactly-once': [
+    { key: 'waiting', title: 'Waiting', hint: 'in the outbox, or written without a receipt yet' },
+    { key: 'underway', title: 'On the way', hint: 'stored, and the receiver has not got it yet' },
+    { key: 'unsent', title: 'Not sent', hint: 'reported to the sender, who closed the wire' },
+    { key: 'doubt', title: 'In doubt', hint: 'reported to the sender, who closed the wire before the receipt came' },
+  ],
+};
+
 export class Score {
-  #cells = [];
+  #body;
+  #directions;
   #verdict;
   #scheduled = false;
-  #ledgers = [];
+  #delivery;
+  #counters = [];
+  #rows = [];
 
   constructor({ head, body, verdict, directions }) {
+    this.#body = body;
     this.#verdict = verdict;
+    this.#directions = directions;
     head.replaceChildren(element('tr', {}, element('th', { scope: 'col' }, 'Message'), ...directions.map((name) => element('th', { scope: 'col' }, name))));
-    body.replaceChildren(
-      ...ROWS.map(({ key, title, hint }) => {
-        const cells = directions.map((name, column) => element('td', { data: { score: key, column } }, '0'));
-        this.#cells.push(cells);
-        return element('tr', {}, element('th', { scope: 'row' }, title, element('small', {}, hint)), ...cells);
-      }),
-    );
   }
 
-  /** Shows these ledgers from now on. */
-  show(ledgers) {
-    this.#ledgers = ledgers;
+  /** From now on shows what these functions, one for each direction, count of messages that are delivered as `delivery`. */
+  show(counters, delivery) {
+    if (delivery !== this.#delivery) this.#build(delivery);
+    this.#counters = counters;
     this.update();
   }
 
@@ -48,33 +60,70 @@ export class Score {
     });
   }
 
-  #draw() {
-    const all = this.#ledgers.map((ledger) => ledger.counts());
-    ROWS.forEach(({ key, bad }, row) => {
-      all.forEach((counts, column) => {
-        const cell = this.#cells[row][column];
-        setText(cell, String(counts[key]));
-        cell.classList.toggle('zero', counts[key] === 0);
-        cell.classList.toggle('bad', Boolean(bad) && counts[key] > 0);
-      });
+  #build(delivery) {
+    this.#delivery = delivery;
+    const details = DETAILS[delivery];
+    this.#rows = [...SCORE, ...details].map(({ key, title, hint, bad = false }) => {
+      const cells = this.#directions.map((name, column) => element('td', { data: { score: key, column } }, '0'));
+      const small = element('small', {}, hint[delivery] ?? hint);
+      const row = element('tr', { className: key === details[0].key ? 'details' : '' }, element('th', { scope: 'row' }, title, small), ...cells);
+      return { key, bad, cells, row };
     });
-    this.#judge(Object.fromEntries(ROWS.map(({ key }) => [key, all.reduce((sum, counts) => sum + counts[key], 0)])));
+    this.#body.replaceChildren(...this.#rows.map(({ row }) => row));
   }
 
-  #judge(total) {
+  #draw() {
+    const all = this.#counters.map((count) => count());
+    for (const { key, bad, cells } of this.#rows) {
+      all.forEach((counts, column) => {
+        const absent = key === 'stored' && this.#delivery === 'best-effort';
+        const cell = cells[column];
+        setText(cell, absent ? '–' : counts[key].toLocaleString('en'));
+        cell.dataset.count = counts[key];
+        cell.classList.toggle('zero', counts[key] === 0);
+        cell.classList.toggle('bad', bad && counts[key] > 0);
+      });
+    }
+    const total = {};
+    for (const counts of all) for (const [key, count] of Object.entries(counts)) total[key] = (total[key] ?? 0) + count;
+    const { state, text } = total.sent === 0 ? { state: 'idle', text: 'Nothing sent yet.' } : JUDGES[this.#delivery](total);
+    this.#verdict.dataset.verdict = state;
+    setText(this.#verdict, text);
+  }
+}
+
+const JUDGES = {
+  'best-effort'(total) {
     const pending = total.waiting + total.underway;
     const doubt = total.doubt + total.doubtArrived;
-    const parts = [
-      `${total.arrived} arrived`,
-      doubt && `${doubt} reported in doubt`,
-      total.unsent && `${total.unsent} reported as not sent`,
-      total.missed && `${total.missed} missed by an absent receiver`,
-      pending && `${pending} not decided yet`,
-    ].filter(Boolean);
-    const state = total.disorder > 0 ? 'bad' : total.sent === 0 ? 'idle' : pending > 0 ? 'pending' : 'good';
-    this.#verdict.dataset.verdict = state;
-    const sums = `${total.sent} sent = ${parts.join(' + ')}.`;
-    const text = { idle: 'Nothing sent yet.', pending: sums, good: `${sums} Every message is accounted for.`, bad: `${sums} The order was broken.` };
-    setText(this.#verdict, text[state]);
-  }
+    const sums = sum(total.sent, [
+      [total.arrived, 'arrived', true],
+      [doubt, 'reported in doubt'],
+      [total.unsent, 'reported as not sent'],
+      [total.missed, 'missed by an absent receiver'],
+      [pending, 'not decided yet'],
+    ]);
+    if (total.disorder > 0) return { state: 'bad', text: `${sums} The order was broken.` };
+    return pending > 0 ? { state: 'pending', text: sums } : { state: 'good', text: `${sums} Every message is accounted for.` };
+  },
+
+  'exactly-once'(total) {
+    const { waiting, underway, missed, again, disorder } = total;
+    const sums = sum(total.sent, [
+      [total.arrived, 'stored and received', true],
+      [underway, 'stored and on the way'],
+      [waiting, 'waiting for a receipt'],
+      [total.unsent, 'reported as not sent'],
+      [total.doubt + total.doubtArrived, 'reported in doubt'],
+      [missed, 'stored and never received'],
+    ]);
+    const broken = missed + again + disorder > 0;
+    const text = `${sums} ${missed.toLocaleString('en')} lost, ${again.toLocaleString('en')} duplicated, ${disorder.toLocaleString('en')} out of order.`;
+    return { state: broken ? 'bad' : waiting + underway > 0 ? 'pending' : 'good', text };
+  },
+};
+
+function sum(sent, parts) {
+  const shown = parts.filter(([count, , always]) => always || count > 0).map(([count, what]) => `${count.toLocaleString('en')} ${what}`);
+  return `${sent.toLocaleString('en')} sent = ${shown.join(' + ')}.`;
 }

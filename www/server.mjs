@@ -1,8 +1,9 @@
-// The demo's server: the page, the built package as /pkg/, the chat at /chat, and /control/<action> to break links.
+// The demo's server: the page, the built package as /pkg/, the chat at /chat, the way to everwire-server at /session, and
+// /control/<action> to break links.
 //
 //   node www/server.mjs [--port N]     or PORT=N; by default 8000, or a free port if that is taken
 //
-// It listens on 127.0.0.1 only.
+// EVERWIRE_SERVER names the built everwire-server; without it the page offers best effort only. It listens on 127.0.0.1 only.
 import { createServer } from 'node:http';
 import { readFile, realpath, access } from 'node:fs/promises';
 import { extname, join, sep } from 'node:path';
@@ -10,6 +11,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
 import { Chat } from './chat-server.mjs';
+import { Lines } from './session-lines.mjs';
+import { SessionServer } from './session-server.mjs';
 
 const gzip = promisify(gzipCallback);
 const WWW = fileURLToPath(new URL('.', import.meta.url));
@@ -28,6 +31,9 @@ const TYPES = {
 /** What may leave each folder. No `.mjs`: the server and its tests are nobody's business. */
 const PAGE_FILES = ['.html', '.css', '.js', '.svg'];
 const PACKAGE_FILES = ['.js', '.wasm', '.json', '.map'];
+
+/** The paths of WebSockets, and what is delivered there. */
+const SOCKETS = { '/chat': 'best-effort', '/session': 'exactly-once' };
 
 /** As strict as a page can be that runs WebAssembly: the package has to work under it. */
 const POLICY = [
@@ -49,14 +55,18 @@ const HEADERS = {
   'Cross-Origin-Resource-Policy': 'same-origin',
 };
 
-/** Starts the server and resolves to its address and the way to end it. Port 0 takes any free one. */
-export async function start({ port = 0 } = {}) {
+/**
+ * Starts the server and resolves to its address and the way to end it. Port 0 takes any free one; `program` is everwire-server,
+ * where there is one.
+ */
+export async function start({ port = 0, program = process.env.EVERWIRE_SERVER } = {}) {
   await access(join(PKG, 'index.js')).catch(() => {
     throw new Error('the package is not built: run `cargo xtask build` first');
   });
-  const chat = new Chat();
+  /** What answers for each way of delivery, and breaks its links. */
+  const ends = new Map([['best-effort', new Chat()]]);
   const server = createServer((request, response) => {
-    respond(chat, request, response).catch((error) => {
+    respond(ends, request, response).catch((error) => {
       console.error(error);
       response.destroy();
     });
@@ -65,19 +75,26 @@ export async function start({ port = 0 } = {}) {
     const { origin } = request.headers;
     // A page from elsewhere must not reach in through the visitor's browser; a client that is no browser names no origin.
     const allowed = isOurs(request) && (origin === undefined || isSameOrigin(request));
-    if (!allowed || pathOf(request) !== '/chat') return socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
-    chat.upgrade(request, socket, head);
+    const end = allowed && ends.get(SOCKETS[pathOf(request)]);
+    if (!end) return socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+    end.upgrade(request, socket, head);
   });
   await listen(server, port);
-  return {
-    url: `http://127.0.0.1:${server.address().port}/`,
-    close: () =>
-      new Promise((resolve) => {
-        chat.shutDown();
-        server.close(resolve);
-        server.closeAllConnections();
-      }),
+  const close = async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    await Promise.all([...ends.values()].map((end) => end.shutDown()));
+    server.closeAllConnections();
+    await closed;
   };
+  const { port: taken } = server.address();
+  try {
+    const origins = ['127.0.0.1', 'localhost'].map((host) => `http://${host}:${taken}`);
+    if (program) ends.set('exactly-once', new Lines(await SessionServer.start(program, origins)));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { url: `http://127.0.0.1:${taken}/`, close };
 }
 
 function listen(server, port) {
@@ -87,16 +104,17 @@ function listen(server, port) {
   });
 }
 
-async function respond(chat, request, response) {
+async function respond(ends, request, response) {
   if (!isOurs(request)) return finish(response, 421, 'This server answers for localhost only.');
   const path = pathOf(request);
   if (path === null) return finish(response, 400, 'Bad path.');
-  if (path.startsWith('/control/')) return control(chat, request, response, path.slice('/control/'.length));
+  if (path.startsWith('/control/')) return control(ends, request, response, path.slice('/control/'.length));
   if (request.method !== 'GET' && request.method !== 'HEAD') return finish(response, 405, 'GET only.', { Allow: 'GET, HEAD' });
+  if (path === '/deliveries.json') return finish(response, 200, JSON.stringify([...ends.keys()]), { 'Content-Type': 'application/json' });
   return serveFile(request, response, path);
 }
 
-function control(chat, request, response, action) {
+async function control(ends, request, response, action) {
   if (request.method !== 'POST') return finish(response, 405, 'POST only.', { Allow: 'POST' });
   // Browsers send Origin with every POST: without one, or with another one, it is not the button on our page.
   if (!isSameOrigin(request)) return finish(response, 403, 'Same origin only.');
@@ -106,7 +124,8 @@ function control(chat, request, response, action) {
   const user = query.get('user') ?? undefined;
   const named = [room, user ?? 'all'].every((name) => /^[\w-]{1,64}$/.test(name));
   if (!named || !(seconds >= 0.1 && seconds <= 60)) return finish(response, 400, 'room, user: a name; seconds: 0.1 to 60.');
-  const links = chat.control(action, { room, user, seconds });
+  const end = ends.get(query.get('delivery') ?? 'best-effort');
+  const links = (await end?.control(action, { room, user, seconds })) ?? null;
   if (links === null) return finish(response, 404, 'No such action.');
   return finish(response, 200, JSON.stringify({ action, links }), { 'Content-Type': 'application/json' });
 }
@@ -173,7 +192,7 @@ async function main() {
     throw error;
   });
   console.log(`\n  everwire demo:  ${demo.url}\n\n  Ctrl+C ends it.\n`);
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => demo.close().then(() => process.exit(0)));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => demo.close().then(() => process.exit(0)));
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(await realpath(process.argv[1])).href) {

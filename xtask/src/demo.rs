@@ -1,16 +1,21 @@
-//! `cargo xtask demo`: the demo page on the built package, with the server it talks to.
+//! `cargo xtask demo`: the demo page on the built package, with the servers it talks to.
 
 use std::process::Command;
 
 use crate::Result;
 use crate::npm;
 use crate::package::{self, Variant};
+use crate::server;
 
-/// Builds the package and serves the demo until the developer stops it.
+/// Tells `www/server.mjs` where `everwire-server` is.
+pub(crate) const SERVER: &str = "EVERWIRE_SERVER";
+
+/// Builds the package and `everwire-server`, and serves the demo until the developer stops it.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let port = port(args)?;
     package::build(Variant::Published)?;
     let mut server = npm::node("www/server.mjs");
+    server.env(SERVER, server::binary()?);
     if let Some(port) = port {
         server.args(["--port", &port.to_string()]);
     }

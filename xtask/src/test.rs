@@ -399,7 +399,8 @@ fn e2e(session: &mut Session) -> Result<()> {
 fn demo(session: &mut Session) -> Result<()> {
     let chromium = session.browser()?.chromium.clone();
     session.package(Variant::Published)?;
-    session.node_tests("www", node_test().env("CHROMIUM", chromium))
+    let server = server::binary()?;
+    session.node_tests("www", node_test().env("CHROMIUM", chromium).env(demo::SERVER, server))
 }
 
 fn wasm_pack(session: &mut Session) -> Result<()> {

@@ -1,0 +1,60 @@
+// The demo's server without a page: what it serves, and to whom.
+import assert from 'node:assert/strict';
+import { request as httpRequest } from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { start } from '../server.mjs';
+
+let demo;
+before(async () => {
+  demo = await start({ program: null });
+});
+after(() => demo?.close());
+
+describe('the server', () => {
+  test('serves the page under a strict policy, and only what is the page', async () => {
+    const page = await ask('/');
+    assert.equal(page.status, 200);
+    assert.match(page.headers['content-security-policy'], /default-src 'self'; script-src 'self' 'wasm-unsafe-eval';.*require-trusted-types-for 'script'/);
+    assert.equal((await ask('/pkg/index.js')).headers['content-type'], 'text/javascript; charset=utf-8');
+    assert.equal((await ask('/pkg/everwire.wasm')).headers['content-type'], 'application/wasm');
+    for (const path of ['/server.mjs', '/rooms.mjs', '/README.md', '/test/demo.test.mjs', '/../Cargo.toml', '/%2e%2e/Cargo.toml', '/pkg/../Cargo.toml', '/pkg/..%2f..%2fetc/passwd', '/pkg/', '/.env', '/a%00.js']) {
+      assert.equal((await ask(path)).status, 404, path);
+    }
+    assert.equal((await ask('/%')).status, 400);
+    assert.equal((await ask('/', { method: 'DELETE' })).status, 405);
+    assert.equal((await ask('/', { headers: { Host: 'elsewhere.example' } })).status, 421);
+  });
+
+  test('takes orders from its own page only', async () => {
+    const own = new URL(demo.url).origin;
+    const order = (headers, path = '/control/kill?room=r', method = 'POST') => ask(path, { method, headers });
+    assert.equal((await order({ Origin: own })).status, 200);
+    assert.equal((await order({})).status, 403);
+    assert.equal((await order({ Origin: 'http://elsewhere.example' })).status, 403);
+    assert.equal((await order({ Origin: own }, '/control/kill?room=r', 'GET')).status, 405);
+    assert.equal((await order({ Origin: own }, '/control/nonsense?room=r')).status, 404);
+    assert.equal((await order({ Origin: own }, '/control/kill?room=r&delivery=exactly-once')).status, 404, 'no everwire-server was started');
+    assert.equal((await order({ Origin: own }, '/control/kill?room=r&delivery=constructor')).status, 404);
+    assert.equal((await order({ Origin: own }, '/control/kill')).status, 400);
+    assert.equal((await order({ Origin: own }, '/control/refuse?room=r&seconds=3600')).status, 400);
+  });
+
+  test('lets no foreign page into the chat', async () => {
+    const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' };
+    assert.equal((await ask('/chat?room=r&user=eve', { headers: { ...upgrade, Origin: 'http://elsewhere.example' } })).status, 404);
+    assert.equal((await ask('/elsewhere', { headers: upgrade })).status, 404);
+    assert.equal((await ask('/session?room=r&user=eve', { headers: upgrade })).status, 404, 'no everwire-server was started');
+    assert.equal((await ask('/chat?room=r', { headers: upgrade })).status, 400);
+  });
+});
+
+/** A request with the path exactly as written, which `fetch` would tidy up. */
+function ask(path, { method = 'GET', headers = {} } = {}) {
+  const { hostname, port } = new URL(demo.url);
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ hostname, port, path, method, headers, agent: false }, (response) => {
+      response.resume().on('end', () => resolve({ status: response.statusCode, headers: response.headers }));
+    });
+    request.on('error', reject).end();
+  });
+}
