@@ -8,8 +8,6 @@ import { User } from './user.js';
 
 const byId = (id) => document.getElementById(id);
 
-/** One room per page: other tabs are other people. */
-const room = crypto.randomUUID();
 const NAMES = ['Alice', 'Bob'];
 const REFRESH_MS = 100;
 const DEFAULT_DELIVERY = 'best-effort';
@@ -25,6 +23,8 @@ const choice = byId('delivery');
 
 let users = [];
 let delivery = null;
+/** Of these two users alone: other tabs are other people, and so is who was here before the last choice. */
+let room = null;
 
 choice.addEventListener('change', () => begin(choice.elements.delivery.value));
 choice.addEventListener('submit', (event) => event.preventDefault());
@@ -43,7 +43,10 @@ addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) 
 addEventListener('load', showPackage);
 
 const offered = await fetch('deliveries.json').then((response) => response.json());
-for (const radio of choice.elements.delivery) radio.disabled = !offered.includes(radio.value);
+for (const radio of choice.elements.delivery) {
+  radio.disabled = !offered.includes(radio.value);
+  if (radio.disabled) radio.setAttribute('aria-describedby', 'no-server');
+}
 byId('no-server').hidden = offered.includes('exactly-once');
 addEventListener('hashchange', () => begin(asked()));
 await begin(asked());
@@ -67,6 +70,7 @@ async function begin(name) {
   if (name !== delivery) return; // another choice while this one was loading
 
   for (const user of users) user.leave();
+  room = crypto.randomUUID();
   users = NAMES.map((own, index) => {
     const other = 1 - index;
     return new User({
@@ -89,7 +93,7 @@ async function begin(name) {
   document.body.dataset.delivery = delivery;
   choice.elements.delivery.value = delivery;
   for (const part of document.querySelectorAll('[data-for]')) part.hidden = part.dataset.for !== delivery;
-  history.replaceState(null, '', delivery === DEFAULT_DELIVERY ? '#' : `#${delivery}`);
+  history.replaceState(null, '', delivery === DEFAULT_DELIVERY ? location.pathname : `#${delivery}`);
   log.add('You', 'delivery', name);
   showScore();
   showPackage();

@@ -8,7 +8,7 @@ const LATE_MS = 30_000;
 export class Ledger {
   #records = new Map();
   #folded = zero();
-  #classify;
+  #delivery;
   #sender;
   #first;
   #number;
@@ -18,7 +18,7 @@ export class Ledger {
 
   /** For messages of `sender` from number `first` on, delivered as `delivery`. */
   constructor({ delivery, sender, first = 1 }) {
-    this.#classify = delivery === 'exactly-once' ? classifyStored : classifyWritten;
+    this.#delivery = delivery;
     this.#sender = sender;
     this.#first = first;
     this.#number = first - 1;
@@ -68,12 +68,14 @@ export class Ledger {
   counts(presentSince) {
     const counts = { ...this.#folded };
     for (const record of this.#records.values()) this.#count(record, counts, presentSince);
-    const lost = counts.doubt + counts.missed;
+    // Best effort has no other word for what is gone than "in doubt". In exactly once that is said of a closed wire only.
+    const lost = this.#delivery === 'best-effort' ? counts.doubt + counts.missed : counts.missed;
     return { sent: this.#number - this.#first + 1, ...counts, lost, again: this.#again, disorder: this.#disorder };
   }
 
   #count(record, counts, presentSince) {
-    counts[this.#classify(record, this.#newestArrived, presentSince)]++;
+    const classify = this.#delivery === 'best-effort' ? classifyWritten : classifyStored;
+    counts[classify(record, this.#newestArrived, presentSince)]++;
     if (record.status === 'stored') counts.stored++;
     if (record.arrivals > 0) counts.received++;
   }

@@ -83,6 +83,7 @@ function silence(line) {
   line.silent = true;
   socket.unpipe(target).resume();
   target.unpipe(socket).resume();
+  socket.once('end', () => reset(line)); // the line was held for this end: a real server might wait for minutes
   line.expiry = setTimeout(() => reset(line), SILENT_LINK_LIFE_MS).unref();
 }
 

@@ -9,6 +9,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /** Its clients are on this page: nobody has to be spread over more than a moment. */
 const DRAIN = ['--drain-seconds', '1', '--window-seconds', '1'];
+/** Who does not leave within this time after SIGTERM is killed, as process managers do: a half-open link holds a drain up. */
+const GRACE_MS = 2000;
 
 export class SessionServer {
   #program;
@@ -84,7 +86,9 @@ export class SessionServer {
     if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return;
     const exit = once(child, 'exit');
     child.kill(signal);
+    const late = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
     await exit;
+    clearTimeout(late);
   }
 
   #orphan = () => this.#child?.kill('SIGKILL');

@@ -1,12 +1,14 @@
 // The demo's server without a page: what it serves, and to whom.
 import assert from 'node:assert/strict';
-import { request as httpRequest } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { start } from '../server.mjs';
+import { askOf, upgrade } from './ask.mjs';
 
 let demo;
+let ask;
 before(async () => {
   demo = await start({ program: null });
+  ask = askOf(demo);
 });
 after(() => demo?.close());
 
@@ -25,6 +27,10 @@ describe('the server', () => {
     assert.equal((await ask('/', { headers: { Host: 'elsewhere.example' } })).status, 421);
   });
 
+  test('offers what it can deliver', async () => {
+    assert.deepEqual(JSON.parse((await ask('/deliveries.json')).text), ['best-effort']);
+  });
+
   test('takes orders from its own page only', async () => {
     const own = new URL(demo.url).origin;
     const order = (headers, path = '/control/kill?room=r', method = 'POST') => ask(path, { method, headers });
@@ -40,21 +46,9 @@ describe('the server', () => {
   });
 
   test('lets no foreign page into the chat', async () => {
-    const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' };
     assert.equal((await ask('/chat?room=r&user=eve', { headers: { ...upgrade, Origin: 'http://elsewhere.example' } })).status, 404);
     assert.equal((await ask('/elsewhere', { headers: upgrade })).status, 404);
     assert.equal((await ask('/session?room=r&user=eve', { headers: upgrade })).status, 404, 'no everwire-server was started');
     assert.equal((await ask('/chat?room=r', { headers: upgrade })).status, 400);
   });
 });
-
-/** A request with the path exactly as written, which `fetch` would tidy up. */
-function ask(path, { method = 'GET', headers = {} } = {}) {
-  const { hostname, port } = new URL(demo.url);
-  return new Promise((resolve, reject) => {
-    const request = httpRequest({ hostname, port, path, method, headers, agent: false }, (response) => {
-      response.resume().on('end', () => resolve({ status: response.statusCode, headers: response.headers }));
-    });
-    request.on('error', reject).end();
-  });
-}

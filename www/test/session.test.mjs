@@ -1,6 +1,7 @@
 // Exactly once on the demo page: everwire-server behind lines that break, and kill -9. EVERWIRE_SERVER names the server.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { askOf, upgrade } from './ask.mjs';
 import { demoForAll, visiting as visitingIn } from './visit.mjs';
 
 const program = process.env.EVERWIRE_SERVER;
@@ -23,6 +24,26 @@ else {
     const all = sent.reduce((sum, count) => sum + count, 0).toLocaleString('en');
     assert.equal(await visit.page.textContent('#verdict'), `${all} sent = ${all} stored and received. 0 lost, 0 duplicated, 0 out of order.`);
   };
+
+  describe('the way to the server', () => {
+    test('is open to our own page, and to whoever is no page', async () => {
+      const ask = askOf(running.demo);
+      const own = new URL(running.demo.url).origin;
+      const headers = { ...upgrade, 'Sec-WebSocket-Protocol': 'everwire.v1' };
+      assert.equal((await ask('/session?room=r&user=eve', { headers: { ...headers, Origin: own } })).status, 101);
+      assert.equal((await ask('/session?room=r&user=eve', { headers })).status, 101);
+      assert.equal((await ask('/session?room=r&user=eve', { headers: { ...headers, Origin: 'http://elsewhere.example' } })).status, 404);
+      await assert.rejects(ask('/session?room=r', { headers }), { code: 'ECONNRESET' });
+      assert.deepEqual(JSON.parse((await ask('/deliveries.json')).text), ['best-effort', 'exactly-once']);
+    });
+
+    test('is closed to orders that are none', async () => {
+      const order = (path) => askOf(running.demo)(path, { method: 'POST', headers: { Origin: new URL(running.demo.url).origin } });
+      assert.equal((await order('/control/kill?room=r&delivery=exactly-once')).status, 200);
+      assert.equal((await order('/control/close?room=r&delivery=exactly-once')).status, 404, 'a cable cannot be polite');
+      assert.equal((await order('/control/crash?room=r&delivery=best-effort')).status, 404);
+    });
+  });
 
   // One after the other: they share the server that they kill.
   describe('exactly once', () => {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::Result;
 use crate::conform;
 use crate::count::{Format, Tally, count};
+use crate::demo;
 use crate::model;
 use crate::npm;
 use crate::package::{self, Built, Variant};
