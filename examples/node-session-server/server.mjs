@@ -5,32 +5,24 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { WebSocketServer } from 'ws';
 import { Engine } from './engine.mjs';
-import { FRAME_OCTETS, TICK_MS, accept } from './link.mjs';
+import { FRAME, TICK_MS, accept } from './link.mjs';
 
-const DEFAULTS = {
-  host: '127.0.0.1',
-  port: 0,
-  origins: [], // of the pages that may connect; what is no browser sends none
-  authenticate: (token) => token === null && { anonymous: true }, // or { identity, expires } (ms); nothing: refused
-  mayJoin: () => true, // (identity, room), or the position from which the identity may read
-  onMessage: () => {}, // (message, identity): { refuse: code }, { receiver }, or nothing
-  handlers: { echo: (content) => content }, // of requests, by type: (content, identity) → content of the answer
-  heartbeat: 25_000, // ms
-  window: 10_000, // ms in which clients are asked to come back
-  requestTimeout: 30_000, // ms
+const DEFAULTS = { // README.md says what they are
+  host: '127.0.0.1', port: 0, origins: [], heartbeat: 25_000, window: 10_000, requestTimeout: 30_000,
+  authenticate: (token) => token === null && { anonymous: true },
+  mayJoin: () => true, onMessage: () => {}, handlers: { echo: (content) => content },
 };
 
 /** Starts the server; resolves once it listens. */
 export async function serve(given = {}) {
-  const options = { ...DEFAULTS, mayPage: given.mayJoin ?? DEFAULTS.mayJoin, ...given };
-  const { host, port, origins } = options;
-  const engine = new Engine(), links = new Set();
+  const options = { ...DEFAULTS, ...given }, { host, port, origins } = options;
+  options.mayPage ??= options.mayJoin;
+  const engine = new Engine(), links = new Set(), server = { options, engine, links, key: randomBytes(32) };
   const each = (work) => links.forEach((link) => link.guard(() => work(link)));
   const flow = () => each((link) => link.flow((server.due = null)));
-  const server = { options, engine, links, grantKey: randomBytes(32), leaving: null, soon: () => (server.due ??= setImmediate(flow)) };
+  server.soon = () => (server.due ??= setImmediate(flow)); // one `ack` and one `push` for what has come together
   const wss = new WebSocketServer({
-    host, port, maxPayload: FRAME_OCTETS, closeTimeout: 10_000, // [CLOSE-11]
-    skipUTF8Validation: true, // `frames.mjs` looks, and says 4002
+    host, port, maxPayload: FRAME, closeTimeout: 10_000, skipUTF8Validation: true, // [CLOSE-11]; frames.mjs looks
     handleProtocols: (offered) => offered.has('everwire.v1') && 'everwire.v1',
     verifyClient: ({ origin }, answer) => answer(!origin || origins.includes(origin), 403), // [SEC-3]
   });
@@ -39,16 +31,16 @@ export async function serve(given = {}) {
   const ticks = setInterval(() => each((link) => link.tick(Date.now())), TICK_MS);
   return {
     url: `ws://${host}:${wss.address().port}`,
-    /** Forgets what is stored of a subject so far, and what is older. */
+    /** Forgets what is stored of a subject, and what is older. */
     trim(subject) {
       flow();
-      engine.trim(subject);
+      engine.discard([...engine.log.values()].findLast((message) => message.subject === subject)?.s ?? 0);
       flow();
     },
     /** Says `goaway`, serves on for so many ms, finishes what it was given, and stops. */
     async close({ within = 0, window = options.window, reason = 'shutdown' } = {}) {
       server.leaving = window;
-      each((link) => link.goaway(`goaway ${within} ${window}\n${JSON.stringify({ reason })}`));
+      each((link) => link.say(`goaway ${within} ${window}\n${JSON.stringify({ reason })}`));
       if (within) await sleep(within + 2_000); // [AWAY-9]
       for (const { running } of engine.records.values()) for (const giveUp of running) giveUp('in-doubt'); // [REQ-15]
       await sleep(0); // the answers go out
@@ -61,10 +53,8 @@ export async function serve(given = {}) {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const text = { type: 'string' };
-  const { values } = parseArgs({ options: { port: text, host: text, origin: { ...text, multiple: true } } });
-  const { origin: origins = [], ...rest } = values;
-  const server = await serve({ port: 8090, ...rest, origins });
+  const text = { type: 'string' }, { values } = parseArgs({ options: { port: text, host: text, origin: { ...text, multiple: true } } });
+  const server = await serve({ port: 8090, ...values, origins: values.origin ?? [] });
   console.log(server.url);
   process.once('SIGTERM', () => server.close({ within: 5_000 }));
 }
