@@ -3,10 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { must } from './frames.mjs';
 
 const isAnonymous = (identity) => identity.startsWith('anon_');
+// The caps of [LIM-19]: how many records, and which.
+const CAPS = [[1_000, (one, of) => one === of], [50_000, (one, of) => isAnonymous(one) && isAnonymous(of)], [100_000, () => true]];
 
 /** Leaves the newest of a list: so many, so many octets together, and always one. */
 export function newest(list, most, octets) {
-  while (list.length > most || (list.length > 1 && list.reduce((sum, { size }) => sum + size + 2, 0) > octets)) list.shift();
+  const all = () => list.reduce((sum, { size }) => sum + size + 2, 0);
+  while (list.length > most || (list.length > 1 && all() > octets)) list.shift();
   return list;
 }
 
@@ -22,7 +25,7 @@ export class Engine {
   claim({ producer, link, oldest, written, born }, identity, owner) {
     let record = this.records.get(producer);
     if (record ? born !== null && born !== record.born : written > 0) return null; // [ENG-7]
-    must(record || this.place(identity), 'ENG-8', 1013);
+    must(record || this.hasPlace(identity), 'ENG-8', 1013);
     record ??= { identity, link: 0, born: link, mark: 0, floor: 1, refused: new Map(), running: new Set(), inbox: [] };
     if (record.identity !== identity && (record.mark > 0 || written > 0)) return null; // [ENG-9]
     must(record.link < link, 'ENG-10', 4005);
@@ -34,11 +37,10 @@ export class Engine {
     return record;
   }
 
-  /** Room for one more record under each cap of [LIM-19]: the least recently used goes, none of the last hour. */
-  place(identity) {
-    const caps = [[1_000, (one) => one === identity], [50_000, (one) => isAnonymous(identity) && isAnonymous(one)], [100_000, () => true]];
-    return caps.every(([cap, isUnder]) => {
-      const those = [...this.records].filter(([, record]) => isUnder(record.identity));
+  /** Makes place for one more record: the least recently used goes, but none of the last hour ([ENG-22]). */
+  hasPlace(identity) {
+    return CAPS.every(([cap, isUnder]) => {
+      const those = [...this.records].filter(([, record]) => isUnder(record.identity, identity));
       const [idle] = those.filter(([, { used }]) => Date.now() - used > 3_600_000)
         .sort(([, a], [, b]) => isAnonymous(b.identity) - isAnonymous(a.identity) || a.used - b.used);
       return those.length < cap || (idle && this.records.delete(idle[0]));

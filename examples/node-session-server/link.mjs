@@ -2,12 +2,13 @@
 import { createHash, createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newest } from './engine.mjs';
-import { batch, elements, frame, isSubject, isToken, must, object, parse, readHello, restamp, spell, subjectOf } from './frames.mjs';
+import * as frames from './frames.mjs';
 
+const { batch, elements, frame, isSubject, must, restamp, spell, subjectOf } = frames;
 const WINDOW = 8_192, MIB = 1_048_576; // [LIM-8]; [LIM-9], `limits.message`, [NODE-14], [PAGE-4]
 const MOST = 256; // rooms, refusals, running requests, messages of a page: [LIM-11], [LIM-10], [REQ-16], [LIM-14]
-export const FRAME = MIB + 32_768, TICK_MS = 250; // [LIM-3]
 const HELLO = 262_144, SMALL = 16_384; // [LIM-6], [LIVE-13]
+export const FRAME = MIB + 32_768, TICK_MS = 250; // [LIM-3]
 
 export function accept(server, ws, socket) {
   const { options, engine } = server, opened = Date.now(), before = socket.bytesRead;
@@ -15,8 +16,8 @@ export function accept(server, ws, socket) {
   let greeted, open, ended, finishing, renewing, record, producer, identity, expires, probe, asked, ponging;
   let heard = opened, got = before, taking = opened, taken = 0, advanced = 0, pings = 0;
   let announced = 0, sent = 0, confirmed = 0, waiting = 0, casting = 0, unacked = 0, settled = 0; // octets
-  let named, oldest, acked, credit; // upwards
-  let told, scan, seen, brought; // downwards: seen is [s, messages, octets], brought [messages, octets]
+  let named, oldest, acked, credit, told, scan; // numbers: the first four of messages upwards
+  let seen, brought; // downwards: [s, messages, octets] processed; [messages, octets] pushed, or held at `hello`
 
   ws.on('error', () => {}); // `close` follows
   ws.on('close', () => end(1000));
@@ -25,15 +26,12 @@ export function accept(server, ws, socket) {
 
   /** Work of this link: what goes wrong ends it. */
   async function guard(work) {
-    try {
-      await (ended || work());
-    } catch (error) {
-      const closes = error instanceof SyntaxError ? 4002 : error.closes;
+    try { await (ended || work()); } catch (error) {
+      const { closes, message } = error instanceof SyntaxError ? { closes: 4002 } : error;
       if (!closes) console.error(error);
-      end(closes ?? 1011, error.closes && error.message);
+      end(closes ?? 1011, closes && message);
     }
   }
-
   /** Work behind all earlier work of its lane. */
   const inTurn = (lane, work) => (lanes[lane] = Promise.resolve(lanes[lane]).then(() => guard(work)));
 
@@ -48,19 +46,17 @@ export function accept(server, ws, socket) {
   }
 
   function read(data, binary) {
-    if (finishing) return undefined;
     must(data.length <= (greeted ? FRAME : HELLO), 'ERR-5', 1009);
-    must(!announced || (data.length > SMALL && data.length <= announced), 'ERR-25');
+    must(finishing || !announced || (data.length > SMALL && data.length <= announced), 'ERR-25');
     announced = 0;
-    if (open && data.toString('latin1', 0, 2) === 'x-') return undefined;
-    const { verb, args, body } = parse(data, binary);
-    must((verb === 'hello') === !greeted, 'ERR-9');
-    must(!greeted || open || verb === 'bye', 'HELLO-2');
+    if (finishing || (open && data.toString('latin1', 0, 2) === 'x-')) return null;
+    const { verb, args, body } = frames.parse(data, binary);
+    must((verb === 'hello') === !greeted && (!greeted || open || verb === 'bye'), 'ERR-9');
     greeted = true;
     return on[verb](...args, body, binary);
   }
 
-  /** Resolves when the transport has taken it; while too much besides pushes waits for that, nothing is read ([NODE-14]). */
+  /** Resolves when the transport has taken it. While too much but pushes waits for that, nothing is read, [NODE-14]. */
   function write(data, counts = 1) {
     const size = Buffer.byteLength(data);
     const wait = (octets) => ended || ws[(waiting += counts * octets) > MIB ? 'pause' : 'resume']();
@@ -69,42 +65,45 @@ export function accept(server, ws, socket) {
     wait(size);
     return new Promise((resolve) => ws.send(data, () => resolve(wait(-size))));
   }
-
   /** A `page` or `reply`: one at a time, while little else waits. */
   const answer = (data) => inTurn('answers', async () => {
     while (waiting > 65_536 && !ended) await sleep(5);
     await write(data, 0);
   });
+  /** One at a time, for all pings that have come ([LIVE-1]). */
+  async function pong() {
+    for (let x; x !== asked; ) await write(`pong ${(x = asked)}`);
+    ponging = null;
+  }
 
   function tick(now) {
-    const { bytesRead, _handle: { bytesWritten, writeQueueSize } } = socket;
+    const { bytesRead, _handle: { bytesWritten, writeQueueSize } } = socket, took = bytesWritten - writeQueueSize;
     if (bytesRead !== got || ws.isPaused) [heard, got] = [now, bytesRead];
     must(greeted || now < opened + 10_000 + Math.min(110_000, got - before), 'HELLO-12', 4001);
     if (!open) return;
     must(now < expires + 90_000, 'AUTH-5', 4401);
     record.used = now; // [NODE-11]
     if (scan > told && now - advanced >= 10_000) advance();
-    const all = bytesWritten - writeQueueSize;
-    if (!writeQueueSize || all - taken >= 4_096) [taken, taking] = [all, now];
+    if (!writeQueueSize || took - taken >= 4_096) [taken, taking] = [took, now];
     must(now - taking < 60_000, 'CODE-4007', 4007);
     const late = probe ? now - Math.max(heard, probe.at) - 20_000 - (sent - confirmed + announced) / 4 : 0;
     const again = late > 1_000 && !probe.again; // this end has slept, [LIVE-11]
     must(late <= 0 || again, 'LIVE-4', 4003);
     if (!again && (probe || now - heard < options.heartbeat)) return;
-    write(`ping ${(pings += 1)}`);
     probe = { at: now, sent, again };
+    write(`ping ${(pings += 1)}`);
   }
-
-  // ——— who may what ———
 
   const ask = (hook) => within(10_000, hook).catch(() => must(false, 'a hook has failed or is late', 4004));
   const nameOf = (who) => who.identity ?? `anon_${createHash('sha256').update(`everwire ${producer}`).digest('hex')}`;
-  const expire = ({ expires: ms = null }) => (expires = Date.now() + (ms ?? Infinity), ms);
-
   async function authenticate(token) {
     const who = await ask(() => options.authenticate(token));
     must(who, 'credential refused', 4401);
     return who;
+  }
+  function expire({ expires: ms = null }) {
+    expires = Date.now() + (ms ?? Infinity);
+    return ms;
   }
 
   /** The position since which this identity may read a subject, or the code of a denial. */
@@ -115,15 +114,14 @@ export function accept(server, ws, socket) {
     const since = await ask(() => options[hook](identity, subject));
     return since === true ? 0 : Number.isInteger(since) ? Math.min(since, engine.head) : 'forbidden';
   }
-
-  const denial = (room, since) => (typeof since === 'string' ? since : filter.size > MOST && !filter.has(room) && 'too-many');
+  const denial = (room, since) =>
+    (typeof since === 'string' ? since : filter.size > MOST && !filter.has(room) && 'too-many');
 
   /** Proves that a `from` was given, [ROOM-9]. */
   function sign(room, from) {
     const bound = JSON.stringify([identity, room, from, engine.epoch]);
     return `${from}.${createHmac('sha256', server.key).update(bound).digest('base64url')}`;
   }
-
   /** Whether a room of `hello` may be read, since when, and whether its `from` may be believed ([ROOM-10]). */
   async function authorise({ room, from, grant = '' }) {
     const since = await mayRead('mayJoin', room), granted = Number(grant.split('.')[0]);
@@ -132,7 +130,7 @@ export function accept(server, ws, socket) {
   }
 
   async function hello(body) {
-    const said = readHello(body), complete = Date.now();
+    const said = frames.readHello(body), complete = Date.now();
     must(server.leaving === undefined, `window=${server.leaving}`, 1012);
     const who = await authenticate(said.token);
     let rooms;
@@ -144,34 +142,40 @@ export function accept(server, ws, socket) {
       must(!ended && Date.now() < complete + 30_000, 'HELLO-16', 4004);
       return engine.claim(terms, identity, link);
     };
-    const kept = await claim(said);
-    record = kept ?? (said.written ? await claim({ ...said, producer: said.successor, oldest: 1, written: 0, born: null }) : null);
+    const kept = await claim(said), next = { ...said, producer: said.successor, oldest: 1, written: 0, born: null };
+    record = kept ?? (said.written ? await claim(next) : null);
     must(record, 'HELLO-17', 4005);
-    const same = said.logEpoch === engine.epoch, highest = Math.max(said.position, ...said.rooms.map(({ from }) => from));
-    for (const late = Date.now() + 5_000; same && highest > engine.head; await sleep(TICK_MS)) must(Date.now() < late, 'EPOCH-6', 4004);
-    must(!ended);
-    const { epoch, head, floor } = engine, { mark, born, refused } = record, position = same ? said.position : head;
-    const denied = [], lost = [];
-    if (!rooms.some(({ room }) => room === identity)) rooms.push({ room: identity, from: same ? position : null, since: 0, isValid: true });
+    const same = said.logEpoch === engine.epoch, behind = Math.max(said.position, ...said.rooms.map(({ from }) => from));
+    for (let waited = 0; same && behind > engine.head; waited += TICK_MS) {
+      must(!ended && waited < 5_000, 'EPOCH-6', 4004);
+      await sleep(TICK_MS);
+    }
+    if (!ended) welcome(said, kept ? said : next, same, rooms, who);
+  }
+
+  function welcome(said, terms, same, rooms, who) {
+    const { epoch, head, floor } = engine, { mark, born, refused, inbox } = record, denied = [], lost = [];
+    const position = same ? said.position : head, own = { room: identity, from: same ? position : null, since: 0, isValid: true };
+    if (!rooms.some(({ room }) => room === identity)) rooms.push(own); // [WELC-11]
     filter.set(identity, head); // beside the 256, wherever it stands
     for (const { room, from, since, isValid } of rooms) {
-      const code = denial(room, since), keeps = from !== null && same && isValid && Math.max(since, floor) <= Math.max(position, from);
+      const code = denial(room, since);
+      const keeps = from !== null && same && isValid && Math.max(since, floor) <= Math.max(position, from);
       if (code) denied.push({ room, code });
       else filter.set(room, keeps ? from : head);
-      if (!code && from !== null && !keeps) lost.push(room);
+      if (!code && from !== null && !keeps) lost.push(room); // [LOST-1], [LOST-2], [EPOCH-1]
     }
-    [oldest, named, acked, credit] = [kept ? said.oldest : 1, mark, mark, mark];
-    [told, scan, seen, brought] = [position, position, [position, 0, 0], [...said.held]];
-    credit = allowed();
+    [oldest, named, acked, credit, told, scan] = [terms.oldest, mark, mark, mark, position, position];
+    [seen, brought, credit] = [[position, 0, 0], said.held, allowed()];
     write(`welcome\n${JSON.stringify({
-      version: 1, identity, producer: kept ? 'kept' : 'successor', born, mark, refused: [...refused], credit, logEpoch: epoch, position,
+      version: 1, identity, producer: terms === said ? 'kept' : 'successor', born, mark, refused: [...refused], credit,
+      logEpoch: epoch, position, denied, lost: lost.length ? { subjects: lost, first: head + 1 } : null, durable: false,
       rooms: [...filter].map(([room, from]) => ({ room, from, grant: room === identity ? undefined : sign(room, from) })),
-      denied, lost: lost.length ? { subjects: lost, first: head + 1 } : null, durable: false,
       heartbeat: options.heartbeat, window: options.window, limits: { message: MIB, rooms: MOST },
       expires: expire(who), time: Date.now(), features: [],
     })}`);
     open = true;
-    for (const one of record.inbox) if (kept && said.pending.includes(one.n)) reply(one);
+    for (const one of inbox) if (terms === said && said.pending.includes(one.n)) reply(one);
     flow();
   }
 
@@ -188,8 +192,7 @@ export function accept(server, ws, socket) {
   // ——— upwards ———
 
   function send(n, count, first, body, binary) {
-    must(n === named + 1 && count <= 1_024, 'SEND-8');
-    must(!count || n + count - 1 <= credit, 'SEND-9');
+    must(n === named + 1 && count <= 1_024 && (!count || n + count - 1 <= credit), 'SEND-8, SEND-9');
     must(first >= oldest && first <= n && first <= acked + 1, 'SEND-12');
     const messages = elements(body, binary);
     must(messages.length === count, 'ERR-7');
@@ -206,8 +209,8 @@ export function accept(server, ws, socket) {
 
   /** Gives a number its verdict, as soon as there is a place for it ([REF-4], [REQ-16]). */
   async function settle(one) {
-    const { code, request, message } = await judge(one, true);
-    while (!ended && (code ? record.refused : request ? record.running : filter).size >= (code || request ? MOST : Infinity)) await sleep(5);
+    const { code, request, message } = await judge(one, true), place = code ? record.refused : request ? record.running : [];
+    while (!ended && place.size >= MOST) await sleep(5);
     if (ended) return;
     if (code) record.refused.set((record.mark += 1), code);
     else engine.append(record, message);
@@ -224,7 +227,8 @@ export function accept(server, ws, socket) {
     const isRequest = isNumbered && value?.meta?.request === true;
     const isAddress = receiver == null || (typeof receiver === 'string' && (isRequest || isSubject(receiver)));
     if (!isAddress || restamp(one, {}) === null) return { code: 'malformed' };
-    const given = content ? { ...value, content } : value, hook = () => within(10_000, () => options.onMessage(given, identity));
+    const given = content ? { ...value, content } : value;
+    const hook = () => within(10_000, () => options.onMessage(given, identity));
     const said = await (isNumbered ? hook().catch(hook).catch(hook) : hook()).catch(() => must(false, 'SEND-18', 4004));
     if (said?.refuse) return { code: said.refuse };
     if (isRequest) return { request: given };
@@ -237,13 +241,13 @@ export function accept(server, ws, socket) {
 
   /** Runs a request, and puts the answer into the producer's inbox before it goes out. */
   async function run(n, { type, content }) {
-    const failure = (code, message) => Object.assign(new Error(message), { code });
-    const handler = Object.hasOwn(options.handlers, type) ? options.handlers[type] : () => { throw failure('unhandled', 'no handler'); };
-    const body = await within(options.requestTimeout, () => handler(content, identity), record.running).then((answer) => {
-      const text = JSON.stringify({ type, content: answer });
-      if (Buffer.byteLength(text) > MIB) throw failure('too-large', 'the answer is too long');
-      return text;
-    }).catch(({ code = 'failed', message }) => JSON.stringify({ type: 'error', content: { code, message } }));
+    const handler = Object.hasOwn(options.handlers, type) ? options.handlers[type] : () => fail('unhandled');
+    const work = async () => {
+      const text = JSON.stringify({ type, content: await handler(content, identity) });
+      return Buffer.byteLength(text) > MIB ? fail('too-large') : text;
+    };
+    const body = await within(options.requestTimeout, work, record.running)
+      .catch(({ code = 'failed', message }) => JSON.stringify({ type: 'error', content: { code, message } }));
     const one = { n, body, size: Buffer.byteLength(body) };
     newest(record.inbox, 511, 8_388_608 - one.size).push(one); // [REQ-5]
     record.owner?.reply(one);
@@ -271,10 +275,12 @@ export function accept(server, ws, socket) {
   // ——— downwards ———
 
   const shut = () => brought[0] - seen[1] >= WINDOW || brought[1] - seen[2] >= MIB;
-  const allowed = () => (record.refused.size < MOST && record.running.size < MOST ? Math.max(credit, record.mark + WINDOW) : credit);
+  const allowed = () =>
+    (record.refused.size < MOST && record.running.size < MOST ? Math.max(credit, record.mark + WINDOW) : credit);
 
   function pass(message) {
-    if (open && filter.has(message.subject) && !shut() && ws.bufferedAmount <= 65_536) write(frame('cast', [message]));
+    const passes = open && filter.has(message.subject) && !shut() && ws.bufferedAmount <= 65_536; // [CAST-4]
+    if (passes) write(frame('cast', [message]));
   }
 
   /** Says what can be said: verdicts and credit, what has been lost, and messages. */
@@ -283,12 +289,13 @@ export function accept(server, ws, socket) {
     const codes = [...record.refused].filter(([n]) => n > acked).map(([n, code]) => ` ${n}:${code}`), more = allowed();
     if (record.mark > acked || more > credit) write(`ack ${record.mark} ${more}${codes.join('')}`);
     [acked, credit, unacked, settled] = [record.mark, more, unacked - settled, 0];
-    const lost = [...filter].filter(([, from]) => engine.floor > Math.max(scan, from)).map(([subject]) => subject);
-    for (const subject of lost) filter.set(subject, engine.head);
-    if (lost.length) write(`lost\n${JSON.stringify({ logEpoch: engine.epoch, subjects: lost, first: engine.head + 1 })}`);
-    while (scan < engine.head && !shut()) {
+    const { epoch, floor, head } = engine;
+    const subjects = [...filter.keys()].filter((subject) => floor > Math.max(scan, filter.get(subject)));
+    for (const subject of subjects) filter.set(subject, head);
+    if (subjects.length) write(`lost\n${JSON.stringify({ logEpoch: epoch, subjects, first: head + 1 })}`);
+    while (scan < head && !shut()) {
       const { lead, next } = batch(engine.after(filter, scan), Math.min(1_024, WINDOW - brought[0] + seen[1]));
-      scan = next ? next.s - 1 : engine.head;
+      scan = next ? next.s - 1 : head;
       if (!lead.length) return;
       const data = frame(['push', told, scan, ...lead.map(({ s }) => s)].join(' '), lead);
       const octets = Math.min(262_144, Buffer.byteLength(data) - data.indexOf('\n') - 1); // [CRED-9]
@@ -311,9 +318,8 @@ export function accept(server, ws, socket) {
       const code = denial(subject, await known);
       joins.delete(room);
       if (code) return write(`denied ${room} ${code}`);
-      const from = filter.has(subject) ? Math.max(filter.get(subject), told) : engine.head; // [ROOM-13], [ROOM-4]
-      filter.set(subject, from);
-      return write(`joined ${room} ${from} ${sign(subject, from)}`);
+      filter.set(subject, filter.has(subject) ? Math.max(filter.get(subject), told) : engine.head); // [ROOM-13], [ROOM-4]
+      return write(`joined ${room} ${filter.get(subject)} ${sign(subject, filter.get(subject))}`);
     });
   }
 
@@ -333,45 +339,28 @@ export function accept(server, ws, socket) {
   }
 
   function auth(body) {
-    const { token } = object(body);
-    must(body.length <= 65_536 && isToken(token), 'LIM-17');
-    must(!renewing, 'ERR-27');
+    const { token } = frames.object(body);
+    must(body.length <= 65_536 && frames.isToken(token) && !renewing, 'LIM-17, ERR-27');
     renewing = true;
     inTurn('joins', async () => {
       const who = await authenticate(token);
       must(nameOf(who) === identity, 'AUTH-3', 4010);
       const rooms = await Promise.all([...filter.keys()].map(async (room) => [room, await mayRead('mayJoin', room)]));
-      for (const [room, since] of rooms) if (typeof since === 'string' && filter.delete(room)) write(`denied ${spell(room)} revoked`);
+      const revoked = rooms.filter(([room, since]) => typeof since === 'string' && filter.delete(room));
+      for (const [room] of revoked) write(`denied ${spell(room)} revoked`);
       renewing = false;
       write(`auth\n${JSON.stringify({ expires: expire(who), renewed: true })}`);
     });
-  }
-
-  /** One at a time, for all pings that have come ([LIVE-1]). */
-  async function pong() {
-    for (let x; x !== asked; ) await write(`pong ${(x = asked)}`);
-    ponging = null;
   }
 
   const on = {
     hello, send, cast, join, page, auth,
     vis: () => {},
     leave: (room) => subjectOf(room) !== identity && !joins.has(room) && filter.delete(subjectOf(room)),
-    ping(x) {
-      asked = x;
-      ponging ??= pong();
-    },
-    pong(x) {
-      if (probe && x === pings) [confirmed, probe] = [probe.sent, null];
-    },
-    more(octets) {
-      must(octets > SMALL, 'LIVE-14');
-      announced = Math.min(octets, FRAME);
-    },
-    bye(s) {
-      must(!open || (s >= seen[0] && s <= told), 'CRED-16');
-      finish(1000);
-    },
+    ping: (x) => { asked = x; ponging ??= pong(); },
+    pong: (x) => { if (probe && x === pings) [confirmed, probe] = [probe.sent, null]; },
+    more: (octets) => { must(octets > SMALL, 'LIVE-14'); announced = Math.min(octets, FRAME); },
+    bye: (s) => { must(!open || (s >= seen[0] && s <= told), 'CRED-16'); finish(1000); },
     seen(...totals) {
       must([told, ...brought].every((bound, i) => totals[i] >= seen[i] && totals[i] <= bound), 'CRED-16');
       seen = totals;
@@ -382,15 +371,13 @@ export function accept(server, ws, socket) {
   return link;
 }
 
+const fail = (code) => { throw Object.assign(new Error(code), { code }); };
+
 /** The outcome of a hook or handler; `running` holds the ways to give up on it. */
 function within(ms, work, running = new Set()) {
   return new Promise((resolve, reject) => {
-    const settle = (how) => (outcome) => {
-      clearTimeout(timer);
-      running.delete(giveUp);
-      how(outcome);
-    };
-    const giveUp = settle((code) => reject(Object.assign(new Error(`given up: ${code}`), { code })));
+    const settle = (how) => (outcome) => { clearTimeout(timer); running.delete(giveUp); how(outcome); };
+    const giveUp = settle((code) => reject(Object.assign(new Error('given up'), { code })));
     const timer = setTimeout(giveUp, ms, 'timeout');
     running.add(giveUp);
     Promise.resolve().then(work).then(settle(resolve), settle(reject));

@@ -53,7 +53,8 @@ export async function serve(given = {}) {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const text = { type: 'string' }, { values } = parseArgs({ options: { port: text, host: text, origin: { ...text, multiple: true } } });
+  const text = { type: 'string' }, known = { port: text, host: text, origin: { ...text, multiple: true } };
+  const { values } = parseArgs({ options: known });
   const server = await serve({ port: 8090, ...values, origins: values.origin ?? [] });
   console.log(server.url);
   process.once('SIGTERM', () => server.close({ within: 5_000 }));
