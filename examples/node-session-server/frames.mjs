@@ -94,6 +94,7 @@ const isInteger = (value, low, high = MAX) => Number.isInteger(value) && value >
 const isText = (value, form) => typeof value === 'string' && form.test(value);
 const isList = (value, most, holds) => Array.isArray(value) && value.length <= most && value.every(holds);
 const isProducer = (value) => isText(value, /^[\da-f]{32}$/);
+const EPOCH = /^[\w.~-]{1,64}$/;
 export const isToken = (value) => isText(value, /^[!-~]{1,16384}$/);
 
 export function readHello(body) {
@@ -103,7 +104,7 @@ export function readHello(body) {
   must(isInteger(written, 0, MAX - 1) && isInteger(oldest, 1, written + 1) && typeof visible === 'boolean', 'ERR-11');
   must(written ? isProducer(successor) && successor !== producer && isInteger(born, 1, link - 1)
     : successor === null && born === null, 'ERR-11');
-  must(isNew ? position === null && !written : isText(logEpoch, /^[\w.~-]{1,64}$/) && isInteger(position, 0), 'HELLO-7');
+  must(isNew ? position === null && !written : isText(logEpoch, EPOCH) && isInteger(position, 0), 'HELLO-7');
   must(isList(rooms, 257, (one) => typeof one?.room === 'string' && one.room.isWellFormed()
     && spell(one.room).length <= 384 && (one.from === null || (!isNew && isInteger(one.from, 0)))
     && (one.grant === undefined || isText(one.grant, /^[\w.~-]{1,128}$/))), 'ERR-11');

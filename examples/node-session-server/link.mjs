@@ -16,14 +16,13 @@ export function accept(server, ws, socket) {
   let greeted, open, ended, finishing, renewing, record, producer, identity, expires, probe, asked, ponging;
   let heard = opened, got = before, taking = opened, taken = 0, advanced = 0, pings = 0;
   let announced = 0, sent = 0, confirmed = 0, waiting = 0, casting = 0, unacked = 0, settled = 0; // octets
-  let named, oldest, acked, credit, told, scan; // numbers: the first four of messages upwards
-  let seen, brought; // downwards: [s, messages, octets] processed; [messages, octets] pushed, or held at `hello`
+  let named, oldest, acked, credit; // numbers of messages upwards
+  let told, scan, seen, brought; // downwards; [s, messages, octets] processed, [messages, octets] pushed or held
 
   ws.on('error', () => {}); // `close` follows
   ws.on('close', () => end(1000));
   ws.on('message', (data, binary) => guard(() => read(data, binary)));
   socket.on('data', () => greeted || socket.bytesRead - before < 2 * HELLO || end(1009)); // [SEC-9]
-
   /** Work of this link: what goes wrong ends it. */
   async function guard(work) {
     try { await (ended || work()); } catch (error) {
@@ -55,7 +54,6 @@ export function accept(server, ws, socket) {
     greeted = true;
     return on[verb](...args, body, binary);
   }
-
   /** Resolves when the transport has taken it. While too much but pushes waits for that, nothing is read, [NODE-14]. */
   function write(data, counts = 1) {
     const size = Buffer.byteLength(data);
@@ -96,16 +94,6 @@ export function accept(server, ws, socket) {
 
   const ask = (hook) => within(10_000, hook).catch(() => must(false, 'a hook has failed or is late', 4004));
   const nameOf = (who) => who.identity ?? `anon_${createHash('sha256').update(`everwire ${producer}`).digest('hex')}`;
-  async function authenticate(token) {
-    const who = await ask(() => options.authenticate(token));
-    must(who, 'credential refused', 4401);
-    return who;
-  }
-  function expire({ expires: ms = null }) {
-    expires = Date.now() + (ms ?? Infinity);
-    return ms;
-  }
-
   /** The position since which this identity may read a subject, or the code of a denial. */
   async function mayRead(hook, subject) {
     if (subject === identity) return 0;
@@ -116,7 +104,6 @@ export function accept(server, ws, socket) {
   }
   const denial = (room, since) =>
     (typeof since === 'string' ? since : filter.size > MOST && !filter.has(room) && 'too-many');
-
   /** Proves that a `from` was given, [ROOM-9]. */
   function sign(room, from) {
     const bound = JSON.stringify([identity, room, from, engine.epoch]);
@@ -132,7 +119,7 @@ export function accept(server, ws, socket) {
   async function hello(body) {
     const said = frames.readHello(body), complete = Date.now();
     must(server.leaving === undefined, `window=${server.leaving}`, 1012);
-    const who = await authenticate(said.token);
+    const who = (await ask(() => options.authenticate(said.token))) || must(false, 'credential refused', 4401);
     let rooms;
     const claim = async (terms) => {
       producer = terms.producer;
@@ -145,17 +132,16 @@ export function accept(server, ws, socket) {
     const kept = await claim(said), next = { ...said, producer: said.successor, oldest: 1, written: 0, born: null };
     record = kept ?? (said.written ? await claim(next) : null);
     must(record, 'HELLO-17', 4005);
-    const same = said.logEpoch === engine.epoch, behind = Math.max(said.position, ...said.rooms.map(({ from }) => from));
-    for (let waited = 0; same && behind > engine.head; waited += TICK_MS) {
-      must(!ended && waited < 5_000, 'EPOCH-6', 4004);
-      await sleep(TICK_MS);
-    }
+    const same = said.logEpoch === engine.epoch, until = Date.now() + 5_000;
+    const highest = same ? Math.max(said.position, ...said.rooms.map(({ from }) => from)) : 0;
+    while (highest > engine.head) await sleep(TICK_MS).then(() => must(Date.now() < until, 'EPOCH-6', 4004));
     if (!ended) welcome(said, kept ? said : next, same, rooms, who);
   }
 
   function welcome(said, terms, same, rooms, who) {
     const { epoch, head, floor } = engine, { mark, born, refused, inbox } = record, denied = [], lost = [];
-    const position = same ? said.position : head, own = { room: identity, from: same ? position : null, since: 0, isValid: true };
+    const position = same ? said.position : head;
+    const own = { room: identity, from: same ? position : null, since: 0, isValid: true };
     if (!rooms.some(({ room }) => room === identity)) rooms.push(own); // [WELC-11]
     filter.set(identity, head); // beside the 256, wherever it stands
     for (const { room, from, since, isValid } of rooms) {
@@ -166,19 +152,18 @@ export function accept(server, ws, socket) {
       if (!code && from !== null && !keeps) lost.push(room); // [LOST-1], [LOST-2], [EPOCH-1]
     }
     [oldest, named, acked, credit, told, scan] = [terms.oldest, mark, mark, mark, position, position];
-    [seen, brought, credit] = [[position, 0, 0], said.held, allowed()];
+    [seen, brought, credit, expires] = [[position, 0, 0], said.held, allowed(), Date.now() + (who.expires ?? Infinity)];
     write(`welcome\n${JSON.stringify({
       version: 1, identity, producer: terms === said ? 'kept' : 'successor', born, mark, refused: [...refused], credit,
       logEpoch: epoch, position, denied, lost: lost.length ? { subjects: lost, first: head + 1 } : null, durable: false,
-      rooms: [...filter].map(([room, from]) => ({ room, from, grant: room === identity ? undefined : sign(room, from) })),
+      rooms: [...filter].map(([room, from]) => ({ room, from, grant: sign(room, from) })),
       heartbeat: options.heartbeat, window: options.window, limits: { message: MIB, rooms: MOST },
-      expires: expire(who), time: Date.now(), features: [],
+      expires: who.expires ?? null, time: Date.now(), features: [],
     })}`);
     open = true;
     for (const one of inbox) if (terms === said && said.pending.includes(one.n)) reply(one);
     flow();
   }
-
   /** Reads nothing more; ends with the last verdict, or after 5 s. */
   async function finish(code, reason) {
     if (!open) return end(code === 1000 ? 1000 : 1012, reason);
@@ -206,11 +191,11 @@ export function accept(server, ws, socket) {
       inTurn('verdicts', () => settle(message));
     }
   }
-
   /** Gives a number its verdict, as soon as there is a place for it ([REF-4], [REQ-16]). */
   async function settle(one) {
-    const { code, request, message } = await judge(one, true), place = code ? record.refused : request ? record.running : [];
-    while (!ended && place.size >= MOST) await sleep(5);
+    const { code, request, message } = await judge(one, true);
+    const kept = code ? record.refused : request && record.running;
+    while (!ended && kept?.size >= MOST) await sleep(5);
     if (ended) return;
     if (code) record.refused.set((record.mark += 1), code);
     else engine.append(record, message);
@@ -218,7 +203,6 @@ export function accept(server, ws, socket) {
     settled += one.length;
     server.soon();
   }
-
   /** A code to refuse with, a request to run, or the message to store or to cast. */
   async function judge(one, isNumbered) {
     const { value, length, content } = one, { receiver } = Object(value);
@@ -238,7 +222,6 @@ export function accept(server, ws, socket) {
     const body = content ? Buffer.concat([Buffer.from(`${text}\n`), content]) : text;
     return { message: { subject, body, size: Buffer.byteLength(body) } };
   }
-
   /** Runs a request, and puts the answer into the producer's inbox before it goes out. */
   async function run(n, { type, content }) {
     const handler = Object.hasOwn(options.handlers, type) ? options.handlers[type] : () => fail('unhandled');
@@ -246,17 +229,16 @@ export function accept(server, ws, socket) {
       const text = JSON.stringify({ type, content: await handler(content, identity) });
       return Buffer.byteLength(text) > MIB ? fail('too-large') : text;
     };
-    const body = await within(options.requestTimeout, work, record.running)
-      .catch(({ code = 'failed', message }) => JSON.stringify({ type: 'error', content: { code, message } }));
+    const body = await within(options.requestTimeout, work, record.running).catch((error) => {
+      const { code = 'failed', message = 'failed' } = Object(error);
+      return JSON.stringify({ type: 'error', content: { code, message } });
+    });
     const one = { n, body, size: Buffer.byteLength(body) };
     newest(record.inbox, 511, 8_388_608 - one.size).push(one); // [REQ-5]
     record.owner?.reply(one);
   }
 
-  function reply(one) {
-    if (open) answer(frame(`reply ${one.n}`, [one]));
-    flow();
-  }
+  const reply = (one) => { if (open) answer(frame(`reply ${one.n}`, [one])); flow(); };
 
   function cast(body, binary) {
     const messages = elements(body, binary);
@@ -278,11 +260,8 @@ export function accept(server, ws, socket) {
   const allowed = () =>
     (record.refused.size < MOST && record.running.size < MOST ? Math.max(credit, record.mark + WINDOW) : credit);
 
-  function pass(message) {
-    const passes = open && filter.has(message.subject) && !shut() && ws.bufferedAmount <= 65_536; // [CAST-4]
-    if (passes) write(frame('cast', [message]));
-  }
-
+  const pass = (message) =>
+    open && filter.has(message.subject) && !shut() && ws.bufferedAmount <= 65_536 && write(frame('cast', [message]));
   /** Says what can be said: verdicts and credit, what has been lost, and messages. */
   function flow() {
     if (!open) return;
@@ -304,10 +283,7 @@ export function accept(server, ws, socket) {
     }
   }
 
-  function advance() {
-    write(`advance ${told} ${scan}`);
-    [told, advanced] = [scan, Date.now()];
-  }
+  const advance = () => { write(`advance ${told} ${scan}`); [told, advanced] = [scan, Date.now()]; };
 
   function join(room) {
     must(!joins.has(room), 'ERR-19');
@@ -318,8 +294,9 @@ export function accept(server, ws, socket) {
       const code = denial(subject, await known);
       joins.delete(room);
       if (code) return write(`denied ${room} ${code}`);
-      filter.set(subject, filter.has(subject) ? Math.max(filter.get(subject), told) : engine.head); // [ROOM-13], [ROOM-4]
-      return write(`joined ${room} ${filter.get(subject)} ${sign(subject, filter.get(subject))}`);
+      const from = Math.max(filter.get(subject) ?? engine.head, told); // [ROOM-13], [ROOM-4]
+      filter.set(subject, from);
+      return write(`joined ${room} ${from} ${sign(subject, from)}`);
     });
   }
 
@@ -343,13 +320,13 @@ export function accept(server, ws, socket) {
     must(body.length <= 65_536 && frames.isToken(token) && !renewing, 'LIM-17, ERR-27');
     renewing = true;
     inTurn('joins', async () => {
-      const who = await authenticate(token);
+      const who = (await ask(() => options.authenticate(token))) || must(false, 'credential refused', 4401);
       must(nameOf(who) === identity, 'AUTH-3', 4010);
       const rooms = await Promise.all([...filter.keys()].map(async (room) => [room, await mayRead('mayJoin', room)]));
       const revoked = rooms.filter(([room, since]) => typeof since === 'string' && filter.delete(room));
       for (const [room] of revoked) write(`denied ${spell(room)} revoked`);
-      renewing = false;
-      write(`auth\n${JSON.stringify({ expires: expire(who), renewed: true })}`);
+      [renewing, expires] = [false, Date.now() + (who.expires ?? Infinity)];
+      write(`auth\n${JSON.stringify({ expires: who.expires ?? null, renewed: true })}`);
     });
   }
 
