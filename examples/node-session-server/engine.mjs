@@ -29,8 +29,7 @@ export class Engine {
     record ??= { identity, link: 0, born: link, mark: 0, floor: 1, refused: new Map(), running: new Set(), inbox: [] };
     if (record.identity !== identity && (record.mark > 0 || written > 0)) return null; // [ENG-9]
     must(record.link < link, 'ENG-10', 4005);
-    record.link = link;
-    record.owner?.end(4005, 'ENG-6');
+    record.link = link; record.owner?.end(4005, 'ENG-6');
     if (oldest < record.floor || oldest - 1 > record.mark || written < record.mark) return null; // [ENG-11]
     this.records.set(producer, Object.assign(record, { identity, owner }));
     this.release(record, oldest);
@@ -54,8 +53,7 @@ export class Engine {
   }
 
   append(record, message) {
-    record.mark += 1;
-    this.head += 1;
+    record.mark += 1; this.head += 1;
     if (message) this.log.set(this.head, Object.assign(message, { s: this.head }));
     this.octets += message?.size ?? 0;
     while (this.log.size > 100_000 || (this.log.size > 1 && this.octets > 67_108_864)) this.discard(this.floor + 1);

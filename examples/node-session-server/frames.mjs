@@ -44,8 +44,7 @@ function survey(text) {
     if (/^[[{]/.test(token) && open.push(new Set()) > 64) flawed = true; // [LIM-16]
     if (/^[\]}]/.test(token)) open.pop();
     if (depth !== 1 || !/^[\]},]/.test(token)) continue;
-    parts.push(text.slice(start, index).trim());
-    start = index + 1;
+    parts.push(text.slice(start, index).trim()); start = index + 1;
   }
   return { parts: parts.filter(Boolean), repeats, flawed };
 }

@@ -59,8 +59,7 @@ export function accept(server, ws, socket) {
     const size = Buffer.byteLength(data);
     const wait = (octets) => ended || ws[(waiting += counts * octets) > MIB ? 'pause' : 'resume']();
     if (open && size > SMALL) ws.send(`more ${size}`);
-    sent += size;
-    wait(size);
+    sent += size; wait(size);
     return new Promise((resolve) => ws.send(data, () => resolve(wait(-size))));
   }
   /** A `page` or `reply`: one at a time, while little else waits. */
@@ -88,8 +87,7 @@ export function accept(server, ws, socket) {
     const again = late > 1_000 && !probe.again; // this end has slept, [LIVE-11]
     must(late <= 0 || again, 'LIVE-4', 4003);
     if (!again && (probe || now - heard < options.heartbeat)) return;
-    probe = { at: now, sent, again };
-    write(`ping ${(pings += 1)}`);
+    probe = { at: now, sent, again }; write(`ping ${(pings += 1)}`);
   }
 
   const ask = (hook) => within(10_000, hook).catch(() => must(false, 'a hook has failed or is late', 4004));
@@ -102,8 +100,7 @@ export function accept(server, ws, socket) {
     const since = await ask(() => options[hook](identity, subject));
     return since === true ? 0 : Number.isInteger(since) ? Math.min(since, engine.head) : 'forbidden';
   }
-  const denial = (room, since) =>
-    (typeof since === 'string' ? since : filter.size > MOST && !filter.has(room) && 'too-many');
+  const denial = (room, since) => (isNaN(since) ? since : filter.size > MOST && !filter.has(room) && 'too-many');
   /** Proves that a `from` was given, [ROOM-9]. */
   function sign(room, from) {
     const bound = JSON.stringify([identity, room, from, engine.epoch]);
@@ -122,8 +119,7 @@ export function accept(server, ws, socket) {
     const who = (await ask(() => options.authenticate(said.token))) || must(false, 'credential refused', 4401);
     let rooms;
     const claim = async (terms) => {
-      producer = terms.producer;
-      identity = nameOf(who);
+      producer = terms.producer; identity = nameOf(who);
       must(isSubject(identity) && /^(user|anon)_/.test(identity), 'HELLO-13', 4403);
       rooms = await Promise.all(said.rooms.map(authorise));
       must(!ended && Date.now() < complete + 30_000, 'HELLO-16', 4004);
@@ -141,8 +137,8 @@ export function accept(server, ws, socket) {
   function welcome(said, terms, same, rooms, who) {
     const { epoch, head, floor } = engine, { mark, born, refused, inbox } = record, denied = [], lost = [];
     const position = same ? said.position : head;
-    const own = { room: identity, from: same ? position : null, since: 0, isValid: true };
-    if (!rooms.some(({ room }) => room === identity)) rooms.push(own); // [WELC-11]
+    const own = { room: identity, from: same ? position : null, since: 0, isValid: true }; // [WELC-11]
+    if (!rooms.some(({ room }) => room === identity)) rooms.push(own);
     filter.set(identity, head); // beside the 256, wherever it stands
     for (const { room, from, since, isValid } of rooms) {
       const code = denial(room, since);
@@ -167,15 +163,12 @@ export function accept(server, ws, socket) {
   /** Reads nothing more; ends with the last verdict, or after 5 s. */
   async function finish(code, reason) {
     if (!open) return end(code === 1000 ? 1000 : 1012, reason);
-    finishing = true;
-    await Promise.race([lanes.verdicts, sleep(5_000)]);
-    flow();
+    finishing = true; await Promise.race([lanes.verdicts, sleep(5_000)]); flow();
     if (open && scan > told) advance();
     return end(code, reason);
   }
 
   // ——— upwards ———
-
   function send(n, count, first, body, binary) {
     must(n === named + 1 && count <= 1_024 && (!count || n + count - 1 <= credit), 'SEND-8, SEND-9');
     must(first >= oldest && first <= n && first <= acked + 1, 'SEND-12');
@@ -186,9 +179,7 @@ export function accept(server, ws, socket) {
     flow();
     for (const message of messages) {
       must(unacked < MIB, 'CRED-6');
-      unacked += message.length;
-      named += 1;
-      inTurn('verdicts', () => settle(message));
+      unacked += message.length; named += 1; inTurn('verdicts', () => settle(message));
     }
   }
   /** Gives a number its verdict, as soon as there is a place for it ([REF-4], [REQ-16]). */
@@ -200,8 +191,7 @@ export function accept(server, ws, socket) {
     if (code) record.refused.set((record.mark += 1), code);
     else engine.append(record, message);
     if (request) run(record.mark, request);
-    settled += one.length;
-    server.soon();
+    settled += one.length; server.soon();
   }
   /** A code to refuse with, a request to run, or the message to store or to cast. */
   async function judge(one, isNumbered) {
@@ -237,7 +227,6 @@ export function accept(server, ws, socket) {
     newest(record.inbox, 511, 8_388_608 - one.size).push(one); // [REQ-5]
     record.owner?.reply(one);
   }
-
   const reply = (one) => { if (open) answer(frame(`reply ${one.n}`, [one])); flow(); };
 
   function cast(body, binary) {
@@ -255,11 +244,9 @@ export function accept(server, ws, socket) {
   }
 
   // ——— downwards ———
-
   const shut = () => brought[0] - seen[1] >= WINDOW || brought[1] - seen[2] >= MIB;
   const allowed = () =>
     (record.refused.size < MOST && record.running.size < MOST ? Math.max(credit, record.mark + WINDOW) : credit);
-
   const pass = (message) =>
     open && filter.has(message.subject) && !shut() && ws.bufferedAmount <= 65_536 && write(frame('cast', [message]));
   /** Says what can be said: verdicts and credit, what has been lost, and messages. */
@@ -282,7 +269,6 @@ export function accept(server, ws, socket) {
       write(data, 0);
     }
   }
-
   const advance = () => { write(`advance ${told} ${scan}`); [told, advanced] = [scan, Date.now()]; };
 
   function join(room) {
@@ -306,7 +292,7 @@ export function accept(server, ws, socket) {
     const subject = subjectOf(room), since = await mayRead('mayPage', subject).catch(() => 'unavailable');
     const all = [...engine.after(new Map([[subject, since]]), 0)].filter(({ s }) => s < before);
     const messages = newest(all.slice(-count), count, MIB), state = messages.length < all.length ? 'cut' : 'end';
-    let done = typeof since === 'string' && answer(`page ${id} !${since}`);
+    let done = isNaN(since) && answer(`page ${id} !${since}`);
     while (!done || messages.length) {
       const { lead, next } = batch(messages, MOST);
       messages.splice(0, lead.length);
@@ -323,7 +309,7 @@ export function accept(server, ws, socket) {
       const who = (await ask(() => options.authenticate(token))) || must(false, 'credential refused', 4401);
       must(nameOf(who) === identity, 'AUTH-3', 4010);
       const rooms = await Promise.all([...filter.keys()].map(async (room) => [room, await mayRead('mayJoin', room)]));
-      const revoked = rooms.filter(([room, since]) => typeof since === 'string' && filter.delete(room));
+      const revoked = rooms.filter(([room, since]) => isNaN(since) && filter.delete(room));
       for (const [room] of revoked) write(`denied ${spell(room)} revoked`);
       [renewing, expires] = [false, Date.now() + (who.expires ?? Infinity)];
       write(`auth\n${JSON.stringify({ expires: who.expires ?? null, renewed: true })}`);
@@ -331,8 +317,7 @@ export function accept(server, ws, socket) {
   }
 
   const on = {
-    hello, send, cast, join, page, auth,
-    vis: () => {},
+    hello, send, cast, join, page, auth, vis() {},
     leave: (room) => subjectOf(room) !== identity && !joins.has(room) && filter.delete(subjectOf(room)),
     ping: (x) => { asked = x; ponging ??= pong(); },
     pong: (x) => { if (probe && x === pings) [confirmed, probe] = [probe.sent, null]; },
@@ -340,8 +325,7 @@ export function accept(server, ws, socket) {
     bye: (s) => { must(!open || (s >= seen[0] && s <= told), 'CRED-16'); finish(1000); },
     seen(...totals) {
       must([told, ...brought].every((bound, i) => totals[i] >= seen[i] && totals[i] <= bound), 'CRED-16');
-      seen = totals;
-      flow();
+      seen = totals; flow();
     },
   };
   const link = { end, guard, tick, flow, pass, reply, finish, say: (data) => open && write(data) };
@@ -356,7 +340,6 @@ function within(ms, work, running = new Set()) {
     const settle = (how) => (outcome) => { clearTimeout(timer); running.delete(giveUp); how(outcome); };
     const giveUp = settle((code) => reject(Object.assign(new Error('given up'), { code })));
     const timer = setTimeout(giveUp, ms, 'timeout');
-    running.add(giveUp);
-    Promise.resolve().then(work).then(settle(resolve), settle(reject));
+    running.add(giveUp); Promise.resolve().then(work).then(settle(resolve), settle(reject));
   });
 }

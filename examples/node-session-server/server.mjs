@@ -46,8 +46,7 @@ export async function serve(given = {}) {
       await sleep(0); // the answers go out
       each((link) => link.finish(4000, `window=${window}`));
       while (links.size) await sleep(TICK_MS);
-      clearInterval(ticks);
-      await new Promise((resolve) => wss.close(resolve));
+      clearInterval(ticks); await new Promise((resolve) => wss.close(resolve));
     },
   };
 }
@@ -56,6 +55,5 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   const text = { type: 'string' }, known = { port: text, host: text, origin: { ...text, multiple: true } };
   const { values } = parseArgs({ options: known });
   const server = await serve({ port: 8090, ...values, origins: values.origin ?? [] });
-  console.log(server.url);
-  process.once('SIGTERM', () => server.close({ within: 5_000 }));
+  console.log(server.url); process.once('SIGTERM', () => server.close({ within: 5_000 }));
 }
