@@ -73,21 +73,9 @@ export function restamp({ text, value, content }, members) {
   return repeats || flawed ? null : `{${[...others, JSON.stringify(members).slice(1, -1)].join(',')}}`;
 }
 
-/** The messages that may lead a frame, texts up to [LIM-4] or one binary message; and the one behind them. */
-export function batch(messages, most) {
-  const lead = [];
-  let octets = 1;
-  for (const next of messages) {
-    octets += Buffer.isBuffer(next.body) ? Infinity : next.size + 1;
-    if (lead.length && (lead.length === most || octets > 65_536)) return { lead, next };
-    lead.push(next);
-  }
-  return { lead };
-}
-
-export const frame = (header, messages) => (Buffer.isBuffer(messages[0]?.body)
-  ? Buffer.concat([Buffer.from(`${header}\n`), messages[0].body])
-  : `${header}\n[${messages.map(({ body }) => body).join(',')}]`);
+/** A frame with one message, of text or of octets: nobody is obliged to put several into one. */
+export const frame = (header, body) =>
+  (Buffer.isBuffer(body) ? Buffer.concat([Buffer.from(`${header}\n`), body]) : `${header}\n[${body}]`);
 
 const isInteger = (value, low, high = MAX) => Number.isInteger(value) && value >= low && value <= high;
 const isText = (value, form) => typeof value === 'string' && form.test(value);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { newest } from './engine.mjs';
 import * as frames from './frames.mjs';
 
-const { batch, elements, frame, isSubject, must, restamp, spell, subjectOf } = frames;
+const { elements, frame, isSubject, must, restamp, spell, subjectOf } = frames;
 const WINDOW = 8_192, MIB = 1_048_576; // [LIM-8]; [LIM-9], `limits.message`, [NODE-14], [PAGE-4]
 const MOST = 256; // rooms, refusals, running requests, messages of a page: [LIM-11], [LIM-10], [REQ-16], [LIM-14]
 const HELLO = 262_144, SMALL = 16_384; // [LIM-6], [LIVE-13]
@@ -74,13 +74,13 @@ export function accept(server, ws, socket) {
   }
 
   function tick(now) {
-    const { bytesRead, _handle: { bytesWritten, writeQueueSize } } = socket, took = bytesWritten - writeQueueSize;
-    if (bytesRead !== got || ws.isPaused) [heard, got] = [now, bytesRead];
+    if (socket.bytesRead !== got || ws.isPaused) [heard, got] = [now, socket.bytesRead];
     must(greeted || now < opened + 10_000 + Math.min(110_000, got - before), 'HELLO-12', 4001);
     if (!open) return;
     must(now < expires + 90_000, 'AUTH-5', 4401);
     record.used = now; // [NODE-11]
     if (scan > told && now - advanced >= 10_000) advance();
+    const { bytesWritten = 0, writeQueueSize = 0 } = socket._handle ?? {}, took = bytesWritten - writeQueueSize;
     if (!writeQueueSize || took - taken >= 4_096) [taken, taking] = [took, now];
     must(now - taking < 60_000, 'CODE-4007', 4007);
     const late = probe ? now - Math.max(heard, probe.at) - 20_000 - (sent - confirmed + announced) / 4 : 0;
@@ -227,7 +227,7 @@ export function accept(server, ws, socket) {
     newest(record.inbox, 511, 8_388_608 - one.size).push(one); // [REQ-5]
     record.owner?.reply(one);
   }
-  const reply = (one) => { if (open) answer(frame(`reply ${one.n}`, [one])); flow(); };
+  const reply = (one) => { if (open) answer(frame(`reply ${one.n}`, one.body)); flow(); };
 
   function cast(body, binary) {
     const messages = elements(body, binary);
@@ -248,7 +248,7 @@ export function accept(server, ws, socket) {
   const allowed = () =>
     (record.refused.size < MOST && record.running.size < MOST ? Math.max(credit, record.mark + WINDOW) : credit);
   const pass = (message) =>
-    open && filter.has(message.subject) && !shut() && ws.bufferedAmount <= 65_536 && write(frame('cast', [message]));
+    open && filter.has(message.subject) && !shut() && ws.bufferedAmount <= 65_536 && write(frame('cast', message.body));
   /** Says what can be said: verdicts and credit, what has been lost, and messages. */
   function flow() {
     if (!open) return;
@@ -259,15 +259,15 @@ export function accept(server, ws, socket) {
     const subjects = [...filter.keys()].filter((subject) => floor > Math.max(scan, filter.get(subject)));
     for (const subject of subjects) filter.set(subject, head);
     if (subjects.length) write(`lost\n${JSON.stringify({ logEpoch: epoch, subjects, first: head + 1 })}`);
-    while (scan < head && !shut()) {
-      const { lead, next } = batch(engine.after(filter, scan), Math.min(1_024, WINDOW - brought[0] + seen[1]));
-      scan = next ? next.s - 1 : head;
-      if (!lead.length) return;
-      const data = frame(['push', told, scan, ...lead.map(({ s }) => s)].join(' '), lead);
+    if (shut()) return; // nothing passes what is not written, [POS-11]
+    for (const message of engine.after(filter, scan)) {
+      const data = frame(`push ${told} ${message.s} ${message.s}`, message.body);
       const octets = Math.min(262_144, Buffer.byteLength(data) - data.indexOf('\n') - 1); // [CRED-9]
-      [told, brought] = [scan, [brought[0] + lead.length, brought[1] + octets]];
+      [told, scan, brought] = [message.s, message.s, [brought[0] + 1, brought[1] + octets]];
       write(data, 0);
+      if (shut()) return;
     }
+    scan = head;
   }
   const advance = () => { write(`advance ${told} ${scan}`); [told, advanced] = [scan, Date.now()]; };
 
@@ -292,13 +292,11 @@ export function accept(server, ws, socket) {
     const subject = subjectOf(room), since = await mayRead('mayPage', subject).catch(() => 'unavailable');
     const all = [...engine.after(new Map([[subject, since]]), 0)].filter(({ s }) => s < before);
     const messages = newest(all.slice(-count), count, MIB), state = messages.length < all.length ? 'cut' : 'end';
-    let done = isNaN(since) && answer(`page ${id} !${since}`);
-    while (!done || messages.length) {
-      const { lead, next } = batch(messages, MOST);
-      messages.splice(0, lead.length);
-      done = answer(frame(['page', id, next ? 'more' : state, ...lead.map(({ s }) => s)].join(' '), lead));
-    }
-    done.then(() => pages.delete(id));
+    if (isNaN(since)) answer(`page ${id} !${since}`);
+    else if (!messages.length) answer(`page ${id} end\n[]`);
+    const last = messages.at(-1);
+    for (const one of messages) answer(frame(`page ${id} ${one === last ? state : 'more'} ${one.s}`, one.body));
+    inTurn('answers', () => pages.delete(id));
   }
 
   function auth(body) {
