@@ -19,7 +19,7 @@ export async function serve(given = {}) {
   options.mayPage ??= options.mayJoin;
   const engine = new Engine(), links = new Set(), server = { options, engine, links, key: randomBytes(32) };
   const each = (work) => links.forEach((link) => link.guard(() => work(link)));
-  const flow = () => each((link) => link.flow((server.due = null)));
+  const flow = () => { server.due = null; each((link) => link.flow()); };
   server.soon = () => (server.due ??= setImmediate(flow)); // one `ack` and one `push` for what has come together
   const wss = new WebSocketServer({
     host, port, maxPayload: FRAME, closeTimeout: 10_000, skipUTF8Validation: true, // [CLOSE-11]; frames.mjs looks
