@@ -1,453 +1,343 @@
-// One link of a client: what it asks for, and what it is told (docs/PROTOCOL.md §5 to §16).
+// One link of a client: what it asks for, and what it is told (docs/PROTOCOL.md §5 to §17).
 import { createHash, createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BATCH, Fault, HIGHEST, elements, frame, isSubject, isToken, leading, must, object, readHello, spell, stamp } from './frames.mjs';
-import { Transport } from './transport.mjs';
+import { newest } from './engine.mjs';
+import * as frames from './frames.mjs';
 
-const WINDOW = 8_192; // [LIM-8]
-const WINDOW_OCTETS = 1_048_576; // [LIM-9]
-const FRAME_COUNTS = 262_144; // [CRED-9]
-const REFUSALS = 256; // [LIM-10]
-const REQUESTS = 256; // [REQ-16]
-const ROOMS = 256; // [LIM-11]
-const HOOK_MS = 10_000; // [TIME-2]
-export const TICK_MS = 250;
+const { elements, frame, isSubject, must, restamp, spell, subjectOf } = frames;
+const WINDOW = 8_192, MIB = 1_048_576; // [LIM-8]; [LIM-9], `limits.message`, [NODE-14], [PAGE-4]
+const MOST = 256; // rooms, refusals, running requests, messages of a page: [LIM-11], [LIM-10], [REQ-16], [LIM-14]
+const HELLO = 262_144, SMALL = 16_384; // [LIM-6], [LIVE-13]
+export const FRAME = MIB + 32_768, TICK_MS = 250; // [LIM-3]
 
-export class Link extends Transport {
-  filter = new Map(); // subject → from
-  queue = []; // numbers without a verdict
-  unacked = 0; // octets
-  settled = 0; // octets, of those
-  joins = new Set(); // unanswered
-  pages = new Set(); // unanswered
-  answered = Promise.resolve(); // the last answer to a `join`, `page` or `auth`
-  casts = Promise.resolve();
-  castsWaiting = 0;
-  advanced = 0;
+export function accept(server, ws, socket) {
+  const { options, engine } = server, opened = Date.now(), before = socket.bytesRead;
+  const filter = new Map(), joins = new Set(), pages = new Set(), lanes = {}; // subject → from; what is unanswered
+  let greeted, open, ended, finishing, renewing, record, producer, identity, expires, probe, asked, ponging;
+  let heard = opened, got = before, taking = opened, taken = 0, advanced = 0, pings = 0;
+  let announced = 0, sent = 0, confirmed = 0, waiting = 0, casting = 0, unacked = 0, settled = 0; // octets
+  let named, oldest, acked, credit; // numbers of messages upwards
+  let told, scan, seen, brought; // downwards; [s, messages, octets] processed, [messages, octets] pushed or held
 
-  // ——— the link ———
-
-  async on_hello(body) {
-    this.greeted = true;
-    const hello = readHello(body);
-    must(this.server.leaving === null, `window=${this.server.leaving}`, 1012);
-    const who = await this.ask(() => this.options.authenticate(hello.token));
-    must(who, 'credential refused', 4401);
-    const attempts = [[hello.producer, hello]];
-    if (hello.written) attempts.push([hello.successor, { link: hello.link, oldest: 1, written: 0, born: null }]);
-    const { engine } = this;
-    let rooms, record;
-    for (const [producer, claim] of attempts) {
-      this.producer = producer;
-      this.identity = who.anonymous ? anonymous(producer) : who.identity;
-      must(isSubject(this.identity) && this.options.identities.test(this.identity), 'HELLO-13', 4403);
-      rooms = await Promise.all(hello.rooms.map((one) => this.authorise(one)));
-      if (this.ended) return;
-      must(Date.now() < this.heard + 30_000, 'HELLO-16', 4004);
-      record = engine.claim(producer, { identity: this.identity, anonymous: !!who.anonymous }, claim);
-      if (record !== 'unknown') break;
+  ws.on('error', () => {}); // `close` follows
+  ws.on('close', () => end(1000));
+  ws.on('message', (data, binary) => guard(() => read(data, binary)));
+  socket.on('data', () => greeted || socket.bytesRead - before < 2 * HELLO || end(1009)); // [SEC-9]
+  /** Work of this link: what goes wrong ends it. */
+  async function guard(work) {
+    try { await (ended || work()); } catch (error) {
+      const { closes, message } = error instanceof SyntaxError ? { closes: 4002 } : error;
+      if (!closes) console.error(error);
+      end(closes ?? 1011, closes && message);
     }
-    must(record !== 'full', `window=${this.options.window}`, 1013);
-    must(record.born, 'HELLO-17', 4005);
-    this.record = record;
-    record.owner = this;
-    const highest = hello.logEpoch === engine.epoch ? Math.max(hello.position, ...hello.rooms.map(({ from }) => from)) : 0;
-    for (let waited = 0; highest > engine.head; waited += TICK_MS) {
-      must(waited < 5_000, 'EPOCH-6', 4004);
-      await sleep(TICK_MS);
-      if (this.ended) return;
-    }
-    this.welcome(hello, who, rooms);
+  }
+  /** Work behind all earlier work of its lane. */
+  const inTurn = (lane, work) => (lanes[lane] = Promise.resolve(lanes[lane]).then(() => guard(work)));
+
+  function end(code, reason) {
+    if (ended) return;
+    [ended, open] = [true, false];
+    server.links.delete(link);
+    if (record?.owner === link) record.owner = null;
+    ws.resume(); // octets that are left unread might turn the close into a reset, [CLOSE-11]
+    ws.close(code, reason);
+    if (code === 4003 || code === 4007) setImmediate(() => ws.terminate());
   }
 
+  function read(data, binary) {
+    must(data.length <= (greeted ? FRAME : HELLO), 'ERR-5', 1009);
+    must(finishing || !announced || (data.length > SMALL && data.length <= announced), 'ERR-25');
+    announced = 0;
+    if (finishing || (open && data.toString('latin1', 0, 2) === 'x-')) return null;
+    const { verb, args, body } = frames.parse(data, binary);
+    must((verb === 'hello') === !greeted && (!greeted || open || verb === 'bye'), 'ERR-9');
+    greeted = true;
+    return on[verb](...args, body, binary);
+  }
+  /** Resolves when the transport has taken it. While too much but pushes waits for that, nothing is read, [NODE-14]. */
+  function write(data, counts = 1) {
+    const size = Buffer.byteLength(data);
+    const wait = (octets) => ended || ws[(waiting += counts * octets) > MIB ? 'pause' : 'resume']();
+    if (open && size > SMALL) ws.send(`more ${size}`);
+    sent += size; wait(size);
+    return new Promise((resolve) => ws.send(data, () => resolve(wait(-size))));
+  }
+  /** A `page` or `reply`: one at a time, while little else waits. */
+  const answer = (data) => inTurn('answers', async () => {
+    while (waiting > 65_536 && !ended) await sleep(5);
+    await write(data, 0);
+  });
+  /** One at a time, for all pings that have come ([LIVE-1]). */
+  async function pong() {
+    for (let x; x !== asked; ) await write(`pong ${(x = asked)}`);
+    ponging = null;
+  }
+
+  function tick(now) {
+    if (socket.bytesRead !== got || ws.isPaused) [heard, got] = [now, socket.bytesRead];
+    must(greeted || now < opened + 10_000 + Math.min(110_000, got - before), 'HELLO-12', 4001);
+    if (!open) return;
+    must(now < expires + 90_000, 'AUTH-5', 4401);
+    record.used = now; // [NODE-11]
+    if (scan > told && now - advanced >= 10_000) advance();
+    const { bytesWritten = 0, writeQueueSize = 0 } = socket._handle ?? {}, took = bytesWritten - writeQueueSize;
+    if (!writeQueueSize || took - taken >= 4_096) [taken, taking] = [took, now];
+    must(now - taking < 60_000, 'CODE-4007', 4007);
+    const late = probe ? now - Math.max(heard, probe.at) - 20_000 - (sent - confirmed + announced) / 4 : 0;
+    const again = late > 1_000 && !probe.again; // this end has slept, [LIVE-11]
+    must(late <= 0 || again, 'LIVE-4', 4003);
+    if (!again && (probe || now - heard < options.heartbeat)) return;
+    probe = { at: now, sent, again }; write(`ping ${(pings += 1)}`);
+  }
+
+  const ask = (hook) => within(10_000, hook).catch(() => must(false, 'a hook has failed or is late', 4004));
+  const nameOf = (who) => who.identity ?? `anon_${createHash('sha256').update(`everwire ${producer}`).digest('hex')}`;
+  /** The position since which this identity may read a subject, or the code of a denial. */
+  async function mayRead(hook, subject) {
+    if (subject === identity) return 0;
+    if (!isSubject(subject)) return 'malformed';
+    if (/^(_|user_|anon_)/.test(subject)) return 'forbidden'; // [ROOM-11]
+    const since = await ask(() => options[hook](identity, subject));
+    return since === true ? 0 : Number.isInteger(since) ? Math.min(since, engine.head) : 'forbidden';
+  }
+  const denial = (room, since) => (isNaN(since) ? since : filter.size > MOST && !filter.has(room) && 'too-many');
+  /** Proves that a `from` was given, [ROOM-9]. */
+  function sign(room, from) {
+    const bound = JSON.stringify([identity, room, from, engine.epoch]);
+    return `${from}.${createHmac('sha256', server.key).update(bound).digest('base64url')}`;
+  }
   /** Whether a room of `hello` may be read, since when, and whether its `from` may be believed ([ROOM-10]). */
-  async authorise({ room, from, grant }) {
-    const since = isSubject(room) ? await this.mayRead('mayJoin', room) : 'malformed';
-    if (typeof since === 'string') return { room, from, code: since };
-    const granted = Number(grant?.split('.')[0]);
-    const valid = room === this.identity || from === null || (granted <= from && grant === this.sign(room, granted));
-    return { room, from, since, valid: valid || (await this.mayRead('mayPage', room)) <= from };
+  async function authorise({ room, from, grant = '' }) {
+    const since = await mayRead('mayJoin', room), granted = Number(grant.split('.')[0]);
+    const isProven = from === null || (granted <= from && grant === sign(room, granted));
+    return { room, from, since, isValid: isProven || (await mayRead('mayPage', room)) <= from };
   }
 
-  /** The position from which this identity may read a subject, or the code of a denial. */
-  async mayRead(hook, subject) {
-    if (subject === this.identity) return 0;
-    if (subject.startsWith('_') || this.options.identities.test(subject)) return 'forbidden';
-    const said = await this.ask(() => this.options[hook](this.identity, subject));
-    return said === true ? 0 : Number.isInteger(said) ? Math.min(said, this.engine.head) : 'forbidden';
+  async function hello(body) {
+    const said = frames.readHello(body), complete = Date.now();
+    must(server.leaving === undefined, `window=${server.leaving}`, 1012);
+    const who = (await ask(() => options.authenticate(said.token))) || must(false, 'credential refused', 4401);
+    let rooms;
+    const claim = async (terms) => {
+      producer = terms.producer; identity = nameOf(who);
+      must(isSubject(identity) && /^(user|anon)_/.test(identity), 'HELLO-13', 4403);
+      rooms = await Promise.all(said.rooms.map(authorise));
+      must(!ended && Date.now() < complete + 30_000, 'HELLO-16', 4004);
+      return engine.claim(terms, identity, link);
+    };
+    const kept = await claim(said), next = { ...said, producer: said.successor, oldest: 1, written: 0, born: null };
+    record = kept ?? (said.written ? await claim(next) : null);
+    must(record, 'HELLO-17', 4005);
+    const same = said.logEpoch === engine.epoch, until = Date.now() + 5_000;
+    const highest = same ? Math.max(said.position, ...said.rooms.map(({ from }) => from)) : 0;
+    while (highest > engine.head) await sleep(TICK_MS).then(() => must(Date.now() < until, 'EPOCH-6', 4004));
+    if (!ended) welcome(said, kept ? said : next, same, rooms, who);
   }
 
-  sign(room, from) {
-    const bound = JSON.stringify([this.identity, room, from, this.engine.epoch]);
-    return `${from}.${createHmac('sha256', this.server.grantKey).update(bound).digest('base64url')}`;
-  }
-
-  ask(work) {
-    return within(HOOK_MS, work).catch(() => {
-      throw new Fault(4004, 'a hook is late or has failed');
-    });
-  }
-
-  welcome(hello, who, rooms) {
-    const { engine, options, identity, record, filter } = this;
-    const { epoch, head } = engine;
-    const same = hello.logEpoch === epoch;
-    const position = same ? hello.position : head;
-    const denied = [];
-    const lost = [];
-    for (const { room, from, since, valid, code } of rooms) {
-      const full = room !== identity && filter.size - filter.has(identity) >= ROOMS;
-      const start = Math.max(position, from);
-      const keeps = from !== null && same && valid && since <= start && engine.trimmed(room) <= start;
-      if (code || full) denied.push({ room, code: code ?? 'too-many' });
+  function welcome(said, terms, same, rooms, who) {
+    const { epoch, head, floor } = engine, { mark, born, refused, inbox } = record, denied = [], lost = [];
+    const position = same ? said.position : head;
+    const own = { room: identity, from: same ? position : null, since: 0, isValid: true }; // [WELC-11]
+    if (!rooms.some(({ room }) => room === identity)) rooms.push(own);
+    filter.set(identity, head); // beside the 256, wherever it stands
+    for (const { room, from, since, isValid } of rooms) {
+      const code = denial(room, since);
+      const keeps = from !== null && same && isValid && Math.max(since, floor) <= Math.max(position, from);
+      if (code) denied.push({ room, code });
       else filter.set(room, keeps ? from : head);
-      if (from !== null && !keeps && filter.has(room)) lost.push(room);
+      if (!code && from !== null && !keeps) lost.push(room); // [LOST-1], [LOST-2], [EPOCH-1]
     }
-    if (!filter.has(identity)) {
-      const missed = engine.trimmed(identity) > position;
-      if (missed) lost.push(identity);
-      filter.set(identity, missed ? head : position);
-    }
-    const kept = this.producer === hello.producer;
-    const { mark, born } = record;
-    Object.assign(this, { oldest: kept ? hello.oldest : 1, named: mark, acked: mark, credit: mark, told: position, scan: position });
-    this.seen = { s: position, messages: 0, octets: 0 };
-    this.brought = { messages: hello.held[0], octets: hello.held[1] }; // by earlier links and by this one
-    this.credit = this.grant();
-    this.write(`welcome\n${JSON.stringify({
-      version: 1, identity, producer: kept ? 'kept' : 'successor', born, mark, refused: [...record.refused],
-      credit: this.credit, logEpoch: epoch, position,
-      rooms: [...filter].map(([room, from]) => ({ room, from, grant: room === identity ? undefined : this.sign(room, from) })),
-      denied, lost: lost.length ? { subjects: lost, first: head + 1 } : null, durable: false,
-      heartbeat: options.heartbeat, window: options.window, limits: { message: options.message, rooms: ROOMS },
-      expires: this.expire(who), time: Date.now(), features: [],
+    [oldest, named, acked, credit, told, scan] = [terms.oldest, mark, mark, mark, position, position];
+    [seen, brought, credit, expires] = [[position, 0, 0], said.held, allowed(), Date.now() + (who.expires ?? Infinity)];
+    write(`welcome\n${JSON.stringify({
+      version: 1, identity, producer: terms === said ? 'kept' : 'successor', born, mark, refused: [...refused], credit,
+      logEpoch: epoch, position, denied, lost: lost.length ? { subjects: lost, first: head + 1 } : null, durable: false,
+      rooms: [...filter].map(([room, from]) => ({ room, from, grant: sign(room, from) })),
+      heartbeat: options.heartbeat, window: options.window, limits: { message: MIB, rooms: MOST },
+      expires: who.expires ?? null, time: Date.now(), features: [],
     })}`);
-    this.open = true;
-    for (const answer of record.inbox) if (kept && hello.pending.includes(answer.n)) this.reply(answer);
-    this.pump();
+    open = true;
+    for (const one of inbox) if (terms === said && said.pending.includes(one.n)) reply(one);
+    flow();
   }
-
-  expire({ expires = null }) {
-    this.expires = Date.now() + (expires ?? Infinity);
-    return expires;
-  }
-
-  tick(now) {
-    super.tick(now);
-    if (!this.open) return;
-    must(now < this.expires + 90_000, 'AUTH-5', 4401);
-    this.record.used = now; // [NODE-11]
-    if (this.scan > this.told && now - this.advanced >= 10_000) this.advance();
-    if (this.credit < this.acked + WINDOW) this.ack();
-  }
-
-  on_bye(s) {
-    if (!this.open) return this.end(1000);
-    must(s >= this.seen.s && s <= this.told, 'CRED-16');
-    this.finish(1000);
-  }
-
   /** Reads nothing more; ends with the last verdict, or after 5 s. */
-  finish(code, reason) {
-    if (!this.open) return this.end(1012, reason);
-    this.finishing = code;
-    if (this.queue.length) setTimeout(() => this.last(), 5_000);
-    else this.last();
-  }
-
-  last() {
-    if (this.ended) return;
-    this.ack();
-    if (this.scan > this.told) this.advance();
-    this.end(this.finishing);
-  }
-
-  fenced() {
-    this.end(4005, 'a higher link of this producer');
-  }
-
-  left() {
-    clearTimeout(this.ackLater);
-    this.wake?.();
-    if (this.record?.owner !== this) return;
-    this.record.owner = null;
-    if (this.open) this.record.tokens += this.credit - this.named;
+  async function finish(code, reason) {
+    if (!open) return end(code === 1000 ? 1000 : 1012, reason);
+    finishing = true; await Promise.race([lanes.verdicts, sleep(5_000)]); flow();
+    if (open && scan > told) advance();
+    return end(code, reason);
   }
 
   // ——— upwards ———
-
-  on_send(n, count, oldest, body, binary) {
-    must(n >= 1 && oldest >= 1 && n + count <= HIGHEST, 'NUM-2');
-    must(n === this.named + 1, 'SEND-8');
-    must(!count || n + count - 1 <= this.credit, 'SEND-9');
-    must(oldest >= this.oldest && oldest <= n && oldest <= this.acked + 1, 'SEND-12');
+  function send(n, count, first, body, binary) {
+    must(n === named + 1 && count <= 1_024 && (!count || n + count - 1 <= credit), 'SEND-8, SEND-9');
+    must(first >= oldest && first <= n && first <= acked + 1, 'SEND-12');
     const messages = elements(body, binary);
-    must(messages.length === count && (count < 2 || body.length <= BATCH), 'ERR-7');
-    this.oldest = oldest;
-    this.engine.release(this.record, oldest);
-    this.freed();
+    must(messages.length === count, 'ERR-7');
+    oldest = first;
+    engine.release(record, oldest); // ahead of what waits, [SEND-15]
+    flow();
     for (const message of messages) {
-      must(this.unacked < WINDOW_OCTETS, 'CRED-6');
-      this.unacked += message.length;
-      this.named += 1;
-      this.queue.push(message);
+      must(unacked < MIB, 'CRED-6');
+      unacked += message.length; named += 1; inTurn('verdicts', () => settle(message));
     }
-    return this.settle();
   }
-
-  /** Gives each number its verdict, in order. */
-  async settle() {
-    const { record, queue, engine } = this;
-    if (this.settling) return;
-    this.settling = true;
-    for (let next; (next = queue[0]); queue.shift()) {
-      const { code, message } = await this.judge(next, 3);
-      while (!this.ended && (code ? record.refused.size >= REFUSALS : message.request && record.running >= REQUESTS)) {
-        this.ack();
-        await new Promise((wake) => (this.wake = wake));
-      }
-      if (this.ended) return;
-      if (code) engine.refuse(record, code);
-      else engine.append(record, message);
-      if (message?.request) this.run(record.mark, message.request);
-      this.server.pumpSoon();
-      this.settled += next.length;
-      const half = record.mark - this.acked >= WINDOW / 2 || this.settled >= WINDOW_OCTETS / 2;
-      if (half) this.ack();
-      else this.ackLater ??= setTimeout(() => this.guard(() => this.ack()), 5);
-    }
-    this.settling = false;
-    this.ack();
-    if (this.finishing) this.last();
+  /** Gives a number its verdict, as soon as there is a place for it ([REF-4], [REQ-16]). */
+  async function settle(one) {
+    const { code, request, message } = await judge(one, true);
+    const kept = code ? record.refused : request && record.running;
+    while (!ended && kept?.size >= MOST) await sleep(5);
+    if (ended) return;
+    if (code) record.refused.set((record.mark += 1), code);
+    else engine.append(record, message);
+    if (request) run(record.mark, request);
+    settled += one.length; server.soon();
   }
-
-  /** A code to refuse with, or the message to store or to cast. */
-  async judge({ value, members, flaw, repeats, length, octets, text }, tries) {
-    if (value === null && !octets) return { code: 'withdrawn' };
-    if (length > this.options.message) return { code: 'too-large' };
-    const request = tries > 1 && value?.meta?.request === true;
-    if (flaw || repeats || !isEnvelope(value, request) || (octets && members.has('content'))) return { code: 'malformed' };
-    const given = octets ? { ...value, content: octets } : value;
-    let said;
-    for (let left = tries; left > 0; left -= 1) {
-      said = await within(HOOK_MS, () => this.options.onMessage(given, this.identity)).catch((error) => ({ error }));
-      if (!said?.error || this.ended) break;
-    }
-    must(!said?.error, 'a hook has failed', 4004);
+  /** A code to refuse with, a request to run, or the message to store or to cast. */
+  async function judge(one, isNumbered) {
+    const { value, length, content } = one, { receiver } = Object(value);
+    if (value === null && !content) return { code: 'withdrawn' };
+    if (length > MIB) return { code: 'too-large' };
+    const isRequest = isNumbered && value?.meta?.request === true;
+    const isAddress = receiver == null || (typeof receiver === 'string' && (isRequest || isSubject(receiver)));
+    if (!isAddress || restamp(one, {}) === null) return { code: 'malformed' };
+    const given = content ? { ...value, content } : value;
+    const hook = () => within(10_000, () => options.onMessage(given, identity));
+    const said = await (isNumbered ? hook().catch(hook).catch(hook) : hook()).catch(() => must(false, 'SEND-18', 4004));
     if (said?.refuse) return { code: said.refuse };
-    if (request) return { message: { request: given } };
-    const subject = said?.receiver ?? value.receiver;
-    if (subject == null) return { code: 'no-receiver' };
-    if (subject.startsWith('_')) return { code: 'forbidden' };
-    const stamped = stamp({ text, members }, { sender: this.identity, ...(said?.receiver && { receiver: subject }) });
-    const whole = octets && Buffer.concat([Buffer.from(`${stamped}\n`), octets]);
-    return { message: { subject, text: stamped, octets: whole, size: Buffer.byteLength(whole ?? stamped) } };
+    if (isRequest) return { request: given };
+    const subject = said?.receiver ?? receiver;
+    if (subject == null || subject.startsWith('_')) return { code: subject == null ? 'no-receiver' : 'forbidden' };
+    const text = restamp(one, { sender: identity, receiver: subject });
+    const body = content ? Buffer.concat([Buffer.from(`${text}\n`), content]) : text;
+    return { message: { subject, body, size: Buffer.byteLength(body) } };
   }
-
-  ack() {
-    clearTimeout(this.ackLater);
-    this.ackLater = null;
-    const { acked, credit } = this;
-    const { mark, refused } = this.record;
-    const codes = [...refused].filter(([n]) => n > acked).map(([n, code]) => ` ${n}:${code}`);
-    this.acked = mark;
-    this.credit = this.grant();
-    this.unacked -= this.settled;
-    this.settled = 0;
-    if (mark > acked || this.credit > credit) this.write(`ack ${mark} ${this.credit}${codes.join('')}`);
+  /** Runs a request, and puts the answer into the producer's inbox before it goes out. */
+  async function run(n, { type, content }) {
+    const handler = Object.hasOwn(options.handlers, type) ? options.handlers[type] : () => fail('unhandled');
+    const work = async () => {
+      const text = JSON.stringify({ type, content: await handler(content, identity) });
+      return Buffer.byteLength(text) > MIB ? fail('too-large') : text;
+    };
+    const body = await within(options.requestTimeout, work, record.running).catch((error) => {
+      const { code = 'failed', message = 'failed' } = Object(error);
+      return JSON.stringify({ type: 'error', content: { code, message } });
+    });
+    const one = { n, body, size: Buffer.byteLength(body) };
+    newest(record.inbox, 511, 8_388_608 - one.size).push(one); // [REQ-5]
+    record.owner?.reply(one);
   }
+  const reply = (one) => { if (open) answer(frame(`reply ${one.n}`, one.body)); flow(); };
 
-  /** The credit: a window, as far as the rate allows ([SEND-24]) and nothing is full ([REF-4], [REQ-16]). */
-  grant() {
-    const { record, credit } = this;
-    if (record.refused.size >= REFUSALS || record.running >= REQUESTS) return credit;
-    const now = Date.now();
-    record.tokens = Math.min(WINDOW, record.tokens + ((now - record.filled) / 1_000) * this.options.perSecond);
-    record.filled = now;
-    const more = Math.max(0, Math.min(this.acked + WINDOW - credit, Math.floor(record.tokens)));
-    record.tokens -= more;
-    return credit + more;
-  }
-
-  freed() {
-    this.wake?.();
-    if (this.credit < this.acked + WINDOW) this.ack();
-  }
-
-  /** Runs a request, once, and puts the answer into the producer's inbox before it goes out. */
-  async run(n, request) {
-    const { record, options, identity, engine } = this;
-    const { type, content } = request;
-    record.running += 1;
-    let answer;
-    try {
-      if (!Object.hasOwn(options.handlers, type)) throw Object.assign(new Error('nobody handles this type'), { code: 'unhandled' });
-      const given = await within(options.requestTimeout, () => options.handlers[type](content, identity), this.server.running);
-      answer = JSON.stringify({ type, content: given });
-      if (Buffer.byteLength(answer) > options.message) throw Object.assign(new Error('the answer is too long'), { code: 'too-large' });
-    } catch ({ code, message }) {
-      answer = JSON.stringify({ type: 'error', content: { code: code ?? 'failed', message } });
-    }
-    record.running -= 1;
-    const kept = engine.keep(record, n, answer);
-    if (!record.owner?.open) return;
-    record.owner.reply(kept);
-    record.owner.freed();
-  }
-
-  reply({ n, text }) {
-    this.answer(frame(`reply ${n}`, [{ text }]));
-  }
-
-  on_cast(body, binary) {
+  function cast(body, binary) {
     const messages = elements(body, binary);
-    must(messages.length > 0 && messages.length <= 1_024 && (messages.length < 2 || body.length <= BATCH), 'FRM-5');
-    for (const one of messages) {
-      if (this.castsWaiting > 1_024) return;
-      this.castsWaiting += 1;
-      this.casts = this.casts.then(async () => {
-        const { message } = await this.judge(one, 1).catch(() => ({}));
-        this.castsWaiting -= 1;
-        if (message) this.server.links.forEach((link) => link.pass(message));
-      });
-    }
+    must(messages.length > 0 && messages.length <= 1_024, 'FRM-5');
+    if (casting > MIB) return; // too many wait for their hooks
+    casting += body.length;
+    inTurn('casts', async () => {
+      for (const one of messages) {
+        const { message } = await judge(one, false).catch(() => ({}));
+        if (message) server.links.forEach((other) => other.pass(message));
+      }
+      casting -= body.length;
+    });
   }
 
   // ——— downwards ———
-
-  get shut() {
-    const { brought, seen } = this;
-    return brought.messages - seen.messages >= WINDOW || brought.octets - seen.octets >= WINDOW_OCTETS;
-  }
-
-  pass(cast) {
-    if (!this.open || !this.filter.has(cast.subject) || this.shut || this.ws.bufferedAmount > 65_536) return;
-    this.write(frame('cast', [cast]));
-  }
-
-  pump() {
-    if (!this.open) return;
-    const { engine, filter, brought } = this;
-    const lost = [...filter.keys()].filter((subject) => engine.trimmed(subject) > Math.max(this.scan, filter.get(subject)));
-    if (lost.length) {
-      for (const subject of lost) filter.set(subject, engine.head);
-      this.write(`lost\n${JSON.stringify({ logEpoch: engine.epoch, subjects: lost, first: engine.head + 1 })}`);
+  const shut = () => brought[0] - seen[1] >= WINDOW || brought[1] - seen[2] >= MIB;
+  const allowed = () =>
+    (record.refused.size < MOST && record.running.size < MOST ? Math.max(credit, record.mark + WINDOW) : credit);
+  const pass = (message) =>
+    open && filter.has(message.subject) && !shut() && ws.bufferedAmount <= 65_536 && write(frame('cast', message.body));
+  /** Says what can be said: verdicts and credit, what has been lost, and messages. */
+  function flow() {
+    if (!open) return;
+    const codes = [...record.refused].filter(([n]) => n > acked).map(([n, code]) => ` ${n}:${code}`), more = allowed();
+    if (record.mark > acked || more > credit) write(`ack ${record.mark} ${more}${codes.join('')}`);
+    [acked, credit, unacked, settled] = [record.mark, more, unacked - settled, 0];
+    const { epoch, floor, head } = engine;
+    const subjects = [...filter.keys()].filter((subject) => floor > Math.max(scan, filter.get(subject)));
+    for (const subject of subjects) filter.set(subject, head);
+    if (subjects.length) write(`lost\n${JSON.stringify({ logEpoch: epoch, subjects, first: head + 1 })}`);
+    if (shut()) return; // nothing passes what is not written, [POS-11]
+    for (const message of engine.after(filter, scan)) {
+      const data = frame(`push ${told} ${message.s} ${message.s}`, message.body);
+      const octets = Math.min(262_144, Buffer.byteLength(data) - data.indexOf('\n') - 1); // [CRED-9]
+      [told, scan, brought] = [message.s, message.s, [brought[0] + 1, brought[1] + octets]];
+      write(data, 0);
+      if (shut()) return;
     }
-    while (this.scan < engine.head && !this.shut) {
-      const most = Math.min(1_024, WINDOW - brought.messages + this.seen.messages);
-      const { messages, upto } = engine.read(filter, this.scan, most);
-      this.scan = upto;
-      if (!messages.length) break;
-      const data = frame(`push ${this.told} ${upto} ${messages.map(({ s }) => s).join(' ')}`, messages);
-      this.told = upto;
-      brought.messages += messages.length;
-      brought.octets += Math.min(FRAME_COUNTS, Buffer.byteLength(data) - data.indexOf('\n') - 1);
-      this.write(data, { counts: false });
-    }
+    scan = head;
   }
+  const advance = () => { write(`advance ${told} ${scan}`); [told, advanced] = [scan, Date.now()]; };
 
-  advance() {
-    this.write(`advance ${this.told} ${this.scan}`);
-    this.told = this.scan;
-    this.advanced = Date.now();
-  }
-
-  on_seen(s, messages, octets) {
-    const { seen, brought } = this;
-    must(s >= seen.s && s <= this.told, 'CRED-16');
-    must(messages >= seen.messages && messages <= brought.messages, 'CRED-16');
-    must(octets >= seen.octets && octets <= brought.octets, 'CRED-16');
-    this.seen = { s, messages, octets };
-    this.pump();
-  }
-
-  // ——— rooms, pages, credentials ———
-
-  /** Hooks run at once, answers come in the order of the questions. */
-  inTurn(asked, reply) {
-    asked.catch(() => {});
-    this.answered = this.answered.then(() => this.guard(async () => this.ended || reply(await asked)));
-  }
-
-  on_join({ spelled, subject }) {
-    must(!this.joins.has(spelled), 'ERR-19');
-    this.joins.add(spelled);
-    this.inTurn(subject === null ? Promise.resolve('malformed') : this.mayRead('mayJoin', subject), (since) => {
-      this.joins.delete(spelled);
-      const known = this.filter.get(subject);
-      const code = typeof since === 'string' ? since : known === undefined && this.filter.size > ROOMS && 'too-many';
-      if (code) return this.write(`denied ${spelled} ${code}`);
-      const from = known === undefined ? this.engine.head : Math.max(known, this.told);
-      this.filter.set(subject, from);
-      this.write(`joined ${spelled} ${from} ${this.sign(subject, from)}`);
+  function join(room) {
+    must(!joins.has(room), 'ERR-19');
+    joins.add(room);
+    const subject = subjectOf(room), known = mayRead('mayJoin', subject);
+    known.catch(() => {}); // it is for its turn
+    inTurn('joins', async () => {
+      const code = denial(subject, await known);
+      joins.delete(room);
+      if (code) return write(`denied ${room} ${code}`);
+      const from = Math.max(filter.get(subject) ?? engine.head, told); // [ROOM-13], [ROOM-4]
+      filter.set(subject, from);
+      return write(`joined ${room} ${from} ${sign(subject, from)}`);
     });
   }
 
-  on_leave({ subject }) {
-    if (subject !== this.identity) this.filter.delete(subject);
+  async function page(id, room, before, count) {
+    must(count >= 1 && count <= MOST && pages.size < 4 && !pages.has(id), 'ERR-21');
+    pages.add(id);
+    const subject = subjectOf(room), since = await mayRead('mayPage', subject).catch(() => 'unavailable');
+    const all = [...engine.after(new Map([[subject, since]]), 0)].filter(({ s }) => s < before);
+    const messages = newest(all.slice(-count), count, MIB), state = messages.length < all.length ? 'cut' : 'end';
+    if (isNaN(since)) answer(`page ${id} !${since}`);
+    else if (!messages.length) answer(`page ${id} end\n[]`);
+    const last = messages.at(-1);
+    for (const one of messages) answer(frame(`page ${id} ${one === last ? state : 'more'} ${one.s}`, one.body));
+    inTurn('answers', () => pages.delete(id));
   }
 
-  on_page(id, { subject }, before, count) {
-    must(count >= 1 && count <= 256 && this.pages.size < 4 && !this.pages.has(id), 'ERR-21');
-    this.pages.add(id);
-    const done = () => this.pages.delete(id);
-    const asked = subject === null ? Promise.resolve('malformed') : this.mayRead('mayPage', subject).catch(() => 'unavailable');
-    this.inTurn(asked, (since) => {
-      if (typeof since === 'string') return this.answer(`page ${id} !${since}`, done);
-      const { messages, older } = this.engine.page(subject, since, before, count, 1_048_576);
-      do {
-        const batch = leading(messages, 256);
-        messages.splice(0, batch.length);
-        const state = messages.length ? 'more' : older ? 'cut' : 'end';
-        const header = ['page', id, state, ...batch.map(({ s }) => s)].join(' ');
-        this.answer(frame(header, batch), messages.length ? undefined : done);
-      } while (messages.length);
+  function auth(body) {
+    const { token } = frames.object(body);
+    must(body.length <= 65_536 && frames.isToken(token) && !renewing, 'LIM-17, ERR-27');
+    renewing = true;
+    inTurn('joins', async () => {
+      const who = (await ask(() => options.authenticate(token))) || must(false, 'credential refused', 4401);
+      must(nameOf(who) === identity, 'AUTH-3', 4010);
+      const rooms = await Promise.all([...filter.keys()].map(async (room) => [room, await mayRead('mayJoin', room)]));
+      const revoked = rooms.filter(([room, since]) => isNaN(since) && filter.delete(room));
+      for (const [room] of revoked) write(`denied ${spell(room)} revoked`);
+      [renewing, expires] = [false, Date.now() + (who.expires ?? Infinity)];
+      write(`auth\n${JSON.stringify({ expires: who.expires ?? null, renewed: true })}`);
     });
   }
 
-  on_auth(body) {
-    must(body.length <= 65_536, 'LIM-17');
-    const { token } = object(body);
-    must(isToken(token), 'LIM-15');
-    must(!this.renewing, 'ERR-27');
-    this.renewing = true;
-    this.inTurn(this.renew(token), ({ who, revoked }) => {
-      for (const room of revoked) if (this.filter.delete(room)) this.write(`denied ${spell(room)} revoked`);
-      this.renewing = false;
-      this.write(`auth\n${JSON.stringify({ expires: this.expire(who), renewed: true })}`);
-    });
-  }
-
-  async renew(token) {
-    const who = await this.ask(() => this.options.authenticate(token));
-    must(who, 'credential refused', 4401);
-    must((who.anonymous ? anonymous(this.producer) : who.identity) === this.identity, 'AUTH-3', 4010);
-    const rooms = [...this.filter.keys()];
-    const allowed = await Promise.all(rooms.map((room) => this.mayRead('mayJoin', room)));
-    return { who, revoked: rooms.filter((_, i) => typeof allowed[i] === 'string') };
-  }
+  const on = {
+    hello, send, cast, join, page, auth, vis() {},
+    leave: (room) => subjectOf(room) !== identity && !joins.has(room) && filter.delete(subjectOf(room)),
+    ping: (x) => { asked = x; ponging ??= pong(); },
+    pong: (x) => { if (probe && x === pings) [confirmed, probe] = [probe.sent, null]; },
+    more: (octets) => { must(octets > SMALL, 'LIVE-14'); announced = Math.min(octets, FRAME); },
+    bye: (s) => { must(!open || (s >= seen[0] && s <= told), 'CRED-16'); finish(1000); },
+    seen(...totals) {
+      must([told, ...brought].every((bound, i) => totals[i] >= seen[i] && totals[i] <= bound), 'CRED-16');
+      seen = totals; flow();
+    },
+  };
+  const link = { end, guard, tick, flow, pass, reply, finish, say: (data) => open && write(data) };
+  return link;
 }
 
-/** The outcome of a hook or handler, or `timeout`; `running` collects the ways to give up on it. */
-function within(ms, work, running) {
+const fail = (code) => { throw Object.assign(new Error(code), { code }); };
+
+/** The outcome of a hook or handler; `running` holds the ways to give up on it. */
+function within(ms, work, running = new Set()) {
   return new Promise((resolve, reject) => {
-    const late = Object.assign(new Error('it took too long'), { code: 'timeout' });
-    const timer = setTimeout(() => reject(late), ms);
-    running?.add(reject);
-    Promise.resolve().then(work).then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-      running?.delete(reject);
-    });
+    const settle = (how) => (outcome) => { clearTimeout(timer); running.delete(giveUp); how(outcome); };
+    const giveUp = settle((code) => reject(Object.assign(new Error('given up'), { code })));
+    const timer = setTimeout(giveUp, ms, 'timeout');
+    running.add(giveUp); Promise.resolve().then(work).then(settle(resolve), settle(reject));
   });
-}
-
-function anonymous(producer) {
-  return `anon_${createHash('sha256').update(`everwire identity ${producer}`).digest('hex')}`;
-}
-
-/** The subject of a request is not its receiver. */
-function isEnvelope(value, request) {
-  if (value === null || typeof value !== 'object' || typeof value.type !== 'string') return false;
-  const { receiver } = value;
-  return receiver == null || (typeof receiver === 'string' && (request || isSubject(receiver)));
 }
