@@ -51,6 +51,8 @@ pub(crate) struct Driver {
     instance: &'static InstanceHost,
     client: RefCell<Client>,
     clock: Cell<Clock>,
+    /// When the messages of this turn began to gather, if nothing else has been done since.
+    gathering: Cell<Option<Instant>>,
     draining: Cell<bool>,
     link: RefCell<Option<Current>>,
     timer: Timer,
@@ -75,6 +77,7 @@ impl Driver {
             instance,
             client: RefCell::new(Client::new(config, seed, producer)),
             clock: Cell::new(Clock::start()),
+            gathering: Cell::new(None),
             draining: Cell::new(false),
             link: RefCell::new(None),
             timer: Timer::default(),
@@ -119,19 +122,31 @@ impl Driver {
         self.finish(now);
     }
 
+    /// The one entry that does not drain: what is submitted in one turn shares frames, so the host calls
+    /// [`Self::turn_over`] when the turn is over. Any other entry before that drains it along.
     pub(super) fn submit(
         &self,
         message: Outgoing,
         ttl: Option<Duration>,
         timeout: Option<Duration>,
     ) -> Result<(), Refusal> {
-        self.enter(|client, now| {
-            let message = Outgoing { expires: ttl.map(|ttl| now + ttl), ..message };
-            let message = timeout.map_or(message, |timeout| message.answered_within(timeout, now));
-            client.admits(&message)?;
-            client.submit(message, now);
-            Ok(())
-        })
+        // Two clocks are read and a socket asked: once a turn will do, unless the message has a time of its own.
+        let gathering = self.gathering.get().filter(|_| ttl.is_none() && timeout.is_none());
+        let now = gathering.unwrap_or_else(|| self.begin(Place::Export));
+        self.gathering.set(Some(now));
+        let message = Outgoing { expires: ttl.map(|ttl| now + ttl), ..message };
+        let message = timeout.map_or(message, |timeout| message.answered_within(timeout, now));
+        let mut client = self.client.borrow_mut();
+        client.admits(&message)?;
+        client.submit(message, now);
+        Ok(())
+    }
+
+    /// Lets out what was submitted in the turn.
+    pub(super) fn turn_over(&self) {
+        if self.gathering.get().is_some() {
+            self.enter(|_, _| ());
+        }
     }
 
     /// True if it went out.
@@ -209,6 +224,7 @@ impl Driver {
     }
 
     fn finish(&self, now: Instant) {
+        self.gathering.set(None);
         // Deadlines are looked at in every entry, not only in the timer's: a throttled page has few of those.
         self.client.borrow_mut().handle_timeout(now);
         if self.draining.replace(true) {

@@ -76,7 +76,7 @@ pub fn wire_connect(handle: u32) {
     }
 }
 
-/// 0 taken · 1 closed · 2 too large · 3 outbox full.
+/// 0 taken · 1 closed · 2 too large · 3 outbox full. It goes out when the turn is over.
 #[wasm_bindgen]
 #[expect(clippy::too_many_arguments, reason = "one call of numbers is what crosses the boundary fast")]
 pub fn wire_submit(
@@ -93,6 +93,14 @@ pub fn wire_submit(
     let key = (key >= 0.0).then_some(key as u32);
     let message = Outgoing { priority, key, ..Outgoing::new(Ticket(ticket), bytes, form(binary)) };
     wire.submit(message, span(ttl_ms), span(answer_ms)).map_or_else(|refusal| 1 + refusal as u32, |()| 0)
+}
+
+/// The turn in which messages were submitted is over.
+#[wasm_bindgen]
+pub fn wire_turn_over(handle: u32) {
+    if let Some(wire) = wire(handle) {
+        wire.turn_over();
+    }
 }
 
 /// The application no longer waits for a message.

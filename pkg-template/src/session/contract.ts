@@ -9,6 +9,8 @@ export interface SessionExports {
   wire_submit(
     handle: number, ticket: number, bytes: number, binary: boolean, priority: number, key: number, ttlMs: number, answerMs: number,
   ): number;
+  /** Lets out what was submitted in this turn. */
+  wire_turn_over(handle: number): void;
   wire_abort(handle: number, ticket: number): void;
   wire_cast(handle: number, ticket: number, bytes: number, binary: boolean): boolean;
   wire_join(handle: number, room: string): number;

@@ -53,6 +53,8 @@ export class SessionWire extends Announcer {
   #inHand: Inbound = { head: '', found: [0, 0, NONE, NONE], texts: [], elements: [], url: undefined };
   /** Received and not started, in the order of their deliveries. */
   #received: Message[] = [];
+  /** Messages have been submitted in this turn. */
+  #gathering = false;
   /** Deliveries that have ended since the core was last told. */
   #ended: number[] = [];
   #epoch = '';
@@ -241,6 +243,7 @@ export class SessionWire extends Announcer {
       const key = this.#outbox.keep(ticket, kept);
       const binary = typeof octets !== 'string';
       const refused = this.#call('wire_submit', ticket, bytes, binary, priority, key, ttl, request?.answerMs ?? NONE);
+      this.#gather();
       if (refused) {
         this.#outbox.forget(ticket);
         refuse(new EverwireError(codes.refusal[refused - 1]!), message);
@@ -255,6 +258,16 @@ export class SessionWire extends Announcer {
       }
     }
     return promise;
+  }
+
+  /** What is sent in one turn shares frames: a frame costs a browser as much as twenty messages. */
+  #gather(): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    void Promise.resolve().then(() => {
+      this.#gathering = false;
+      this.#call('wire_turn_over');
+    });
   }
 
   /** What Rust calls. Nothing in here throws or runs user code. */
