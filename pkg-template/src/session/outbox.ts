@@ -26,6 +26,11 @@ export interface Kept {
 /** Ids of settled messages that are kept to be able to say which receipts are no longer backed. [EPOCH-4] */
 const SETTLED_IDS_MAX = 1024;
 
+interface Settled {
+  ticket: number;
+  id: string;
+}
+
 export class Outbox {
   /** How many have no number yet, and their bytes. */
   queued = 0;
@@ -33,7 +38,9 @@ export class Outbox {
   #kept = new Map<number, Kept>();
   /** Of requests that are stored and not answered. */
   #answers = new Map<number, Answer>();
-  #settledIds = new Map<number, string>();
+  /** A ring of the newest; a map would look for its oldest key among the holes that the others have left. */
+  #settled: Settled[] = [];
+  #settledNext = 0;
   #keys = new Keys();
   #lastTicket = 0;
 
@@ -82,13 +89,15 @@ export class Outbox {
     const kept = this.forget(ticket);
     if (!kept) return undefined;
     if (kept.answer) this.#answers.set(ticket, kept.answer);
-    if (this.#settledIds.size >= SETTLED_IDS_MAX) this.#settledIds.delete(this.#settledIds.keys().next().value!);
-    this.#settledIds.set(ticket, kept.id);
+    this.#settled[this.#settledNext] = { ticket, id: kept.id };
+    this.#settledNext = (this.#settledNext + 1) % SETTLED_IDS_MAX;
     return kept;
   }
 
-  settledId(ticket: number): string | undefined {
-    return this.#settledIds.get(ticket);
+  /** The ids of those among these that were settled lately. */
+  settledIds(tickets: Iterable<number>): string[] {
+    const ids = new Map(this.#settled.map(({ ticket, id }) => [ticket, id]));
+    return Array.from(tickets, (ticket) => ids.get(ticket)).filter((id) => id !== undefined);
   }
 
   /** Who waits for the answer to a request; nobody any more. */

@@ -340,7 +340,7 @@ export class SessionWire extends Announcer {
       },
       unanswered: (ticket, why) => this.#outbox.takeAnswer(ticket)?.reject(new EverwireError(codes.dropped[why]![1])),
       unbacked: (_ranges, tickets) => {
-        const ids = Array.from(tickets, (ticket) => this.#outbox.settledId(ticket)).filter((id) => id !== undefined);
+        const ids = this.#outbox.settledIds(tickets);
         this.#emit('unbacked', () => ({ ids }));
       },
       joined: (room) => this.#queue(() => this.#rooms.get(room)?.admit()),
