@@ -12,6 +12,8 @@ import net from 'node:net';
 
 // Above this much waiting in one direction the source is no longer read, so that a slow link pushes back.
 const HIGH_WATER_BYTES = 256 * 1024;
+// What a link without a rate may have on its way: the product of its delay and of no bandwidth that loopback has.
+const IN_FLIGHT_BYTES_MAX = 16 * 1024 * 1024;
 const WAYS = ['up', 'down'];
 
 /**
@@ -173,7 +175,7 @@ class Link extends EventEmitter {
     let blocked = false;
 
     const resume = () => {
-      if (!this.silenced.has(direction) && !blocked && queuedBytes <= HIGH_WATER_BYTES) source.resume();
+      if (!this.silenced.has(direction) && !blocked && queuedBytes <= roomOf(this.#proxy)) source.resume();
     };
     const pass = (chunk) => {
       if (this.silenced.has(direction) || sink.destroyed) return;
@@ -215,13 +217,18 @@ class Link extends EventEmitter {
       lineFree = Math.max(now, lineFree) + ((chunk?.length ?? 0) / bytesPerSecond) * 1000;
       queue.push({ chunk, due: lineFree + delay });
       queuedBytes += chunk?.length ?? 0;
-      if (queuedBytes > HIGH_WATER_BYTES) source.pause();
+      if (queuedBytes > roomOf(this.#proxy)) source.pause();
       timer ??= setTimeout(run, Math.max(0, queue[0].due - now));
     };
     source.on('data', push);
     // `null` stands for the end of the stream, so that the end cannot overtake what is delayed.
     source.on('end', () => push(null));
   }
+}
+
+/** What a link holds: the buffer in front of it, and what is on its way, which is no buffer's. */
+function roomOf({ delay, bytesPerSecond }) {
+  return HIGH_WATER_BYTES + Math.min(IN_FLIGHT_BYTES_MAX, (bytesPerSecond * delay) / 1000 || 0);
 }
 
 /**
