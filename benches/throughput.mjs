@@ -96,7 +96,10 @@ function bareIn({ url, count, message, warmUp }) {
   });
 }
 
-/** From the end of the warm-up to the last message; `window.ready` when it has joined. */
+/**
+ * From the end of the warm-up to the last message. What it receives was written while the page was away, by `window.write`:
+ * as with the bare socket there is no writer beside it whose speed would be measured instead.
+ */
 async function everwireIn({ url, count, room, warmUp }) {
   const { connect } = await import('everwire/exactly-once');
   const wire = connect(url);
@@ -111,7 +114,10 @@ async function everwireIn({ url, count, room, warmUp }) {
     });
   });
   await joined.joined;
-  await window.ready();
+  const life = (type) => window.dispatchEvent(new PageTransitionEvent(type, { persisted: true }));
+  life('pagehide');
+  await window.write();
+  life('pageshow');
   const rate = await all;
   await wire.close();
   return rate;
@@ -136,17 +142,15 @@ async function inPage(run, options, prepare) {
   }
 }
 
-/** A writer in this process, as soon as the page has joined. */
+/** The writer is in this process. */
 async function received(url, server) {
   const room = `room-${Math.random()}`;
   const count = MESSAGES.everwire + WARM_UP.everwire;
   const writer = connect(server.url, { WebSocket, outbox: { maxMessages: count, maxBytes: 64 << 20 } });
-  const ready = () => {
-    const content = 'x'.repeat(ENVELOPE_BYTES - 130);
-    for (let n = 0; n < count; n++) writer.send('text', content, { to: room }).catch(() => {});
-  };
+  const content = 'x'.repeat(ENVELOPE_BYTES - 130);
+  const write = () => Promise.all(Array.from({ length: count }, () => writer.send('text', content, { to: room }))).then(() => {});
   try {
-    return await inPage(everwireIn, { url, count, room, warmUp: WARM_UP.everwire }, (page) => page.exposeFunction('ready', ready));
+    return await inPage(everwireIn, { url, count, room, warmUp: WARM_UP.everwire }, (page) => page.exposeFunction('write', write));
   } finally {
     await writer.close();
   }

@@ -44,6 +44,24 @@ fn frames_are_adjacent_and_within_their_limits() {
     assert_eq!(pushes(&out), [(0, 4, 2), (4, 5, 1), (5, 6, 1), (6, 8, 1)]);
 }
 
+/// What a frame has no room for goes first in the next one, not into a small frame between two long ones.
+#[test]
+fn a_long_backlog_comes_in_full_frames() {
+    let mut world = World::open(&["room_a"]);
+    for _ in 0..1000 {
+        world.post("room_a", 300, false);
+    }
+    let mut out = Vec::new();
+    while let more @ [_, ..] = &*turn(&mut world) {
+        out.extend_from_slice(more);
+    }
+    let frames = pushes(&out);
+    assert_eq!(frames.iter().map(|(_, _, many)| many).sum::<usize>(), 1000);
+    assert!(frames.windows(2).all(|pair| pair[0].1 == pair[1].0), "{frames:?}");
+    let full = 65_536 / 301;
+    assert!(frames.iter().rev().skip(1).all(|(_, _, many)| *many == full), "{frames:?}");
+}
+
 /// [POS-12]: never for each message, and at the latest before 30 s are over.
 #[test]
 fn an_advance_comes_when_the_scan_has_been_ahead_for_long() {

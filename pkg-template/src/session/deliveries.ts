@@ -9,6 +9,8 @@ export interface SessionHandler extends Handler<SessionEnvelope> {
   tail: Promise<unknown> | undefined;
 }
 
+const NOBODY: readonly SessionHandler[] = [];
+
 export class Deliveries {
   #handlers: Handlers<SessionHandler> = new Map();
 
@@ -18,25 +20,28 @@ export class Deliveries {
   }
 
   of(type: string): readonly SessionHandler[] {
-    return this.#handlers.get(type) ?? [];
+    return this.#handlers.get(type) ?? NOBODY;
   }
 
   wants(type: string, receiver: unknown): boolean {
-    return this.of(type).some((handler) => takes(handler, receiver));
+    for (const handler of this.of(type)) if (takes(handler, receiver)) return true;
+    return false;
   }
 
-  /** Calls every handler; answers the ends of those that take their time. They never reject: `failed` is told. */
-  run(message: SessionEnvelope, failed: (error: unknown) => void): Promise<unknown>[] {
-    const pending: Promise<unknown>[] = [];
+  /**
+   * Calls every handler; answers the ends of those that take their time, undefined if none does: most never do, and a promise a
+   * message costs as much as the message. They never reject: `failed` is told.
+   */
+  run(message: SessionEnvelope, failed: (error: unknown) => void): Promise<unknown>[] | undefined {
+    let pending: Promise<unknown>[] | undefined;
     for (const handler of this.of(message.type)) {
       if (!takes(handler, message.receiver)) continue;
-      const call = () => handler.fn?.(message);
       try {
-        const result: any = handler.tail ? handler.tail.then(call) : call();
+        const result: any = handler.tail ? handler.tail.then(() => handler.fn?.(message)) : handler.fn?.(message);
         if (typeof result?.then !== 'function') continue;
         const ended = Promise.resolve(result).catch(failed);
         if (handler.tail) handler.tail = ended;
-        pending.push(ended);
+        (pending ??= []).push(ended);
       } catch (error) {
         failed(error);
       }

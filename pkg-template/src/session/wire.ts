@@ -308,11 +308,13 @@ export class SessionWire extends Announcer {
       },
       started: (numbers) => {
         const epoch = this.#epoch;
-        for (let at = 0; at < numbers.length; at += 2) {
-          const [delivery, s] = [numbers[at]!, numbers[at + 1]!];
-          const message = { ...this.#received.shift()!, logEpoch: epoch, s };
-          this.#instance.queueMessage(() => this.#deliver(delivery, message));
-        }
+        const messages = this.#received.splice(0, numbers.length / 2);
+        // They are nobody else's, so they need not be copied. Both names are plain own members, whatever the server had there.
+        messages.forEach((message, at) => {
+          message.logEpoch = epoch;
+          message.s = numbers[2 * at + 1]!;
+        });
+        this.#instance.queueMessage(() => messages.forEach((message, at) => this.#deliver(numbers[2 * at]!, message)));
       },
       casts: () => {
         for (const element of this.#inHand.elements) {
@@ -436,7 +438,9 @@ export class SessionWire extends Announcer {
     if (message.type === 'receipt') this.#receiptCame(message);
     if (this.#settings.receipts && message.receiver === this.#identity) this.#receipt(message, 'delivered');
     if (!this.#settings.echo && typeof message.id === 'string' && this.#ids.ticketOf(message.id) !== undefined) return over();
-    void Promise.all(this.#run(message)).then(over);
+    const pending = this.#run(message);
+    if (pending) void Promise.all(pending).then(over);
+    else over();
   }
 
   #castCame(message: Message): void {
@@ -444,7 +448,7 @@ export class SessionWire extends Announcer {
     this.#run(message);
   }
 
-  #run(message: Message): Promise<unknown>[] {
+  #run(message: Message): Promise<unknown>[] | undefined {
     return this.#handlers.run(message, (error) => this.#error(new EverwireError('handler', undefined, error), () => report(error)));
   }
 

@@ -303,7 +303,16 @@ impl Feed {
             self.cursor.position = upto_all;
         }
         let mut waiting = interval.messages.into_iter().peekable();
-        while waiting.peek().is_some() {
+        let mut begun = false;
+        while let Some(next) = waiting.peek() {
+            // The engine was asked for one frame, in which brackets and commas count too. What did not fit goes first in
+            // the next one: a frame of its own would cost a browser as much as twenty messages.
+            if begun && interval.more {
+                self.cursor.position = next.s - 1;
+                self.woken = true;
+                return;
+            }
+            begun = true;
             let mut frame = Vec::new();
             let mut octets = 0;
             while let Some(message) = waiting.peek() {
