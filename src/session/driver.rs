@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use everwire_core::engine::{Producer, Subject};
+use everwire_core::frame::BATCH_BYTES_MAX;
 use everwire_core::session::Client;
 use everwire_core::session::client::{Action, Cast, Close, Config, Outbound, PageAsk, PageUnfit, Phase, Why};
 use everwire_core::session::down::{Delivery, Unfit};
@@ -51,8 +52,8 @@ pub(crate) struct Driver {
     instance: &'static InstanceHost,
     client: RefCell<Client>,
     clock: Cell<Clock>,
-    /// When the messages of this turn began to gather, if nothing else has been done since.
-    gathering: Cell<Option<Instant>>,
+    /// When the messages of this turn began to gather, if nothing else has been done since, and their octets.
+    gathering: Cell<Option<(Instant, u64)>>,
     draining: Cell<bool>,
     link: RefCell<Option<Current>>,
     timer: Timer,
@@ -122,7 +123,7 @@ impl Driver {
         self.finish(now);
     }
 
-    /// The one entry that does not drain: what is submitted in one turn shares frames, so the host calls
+    /// The one entry that does not drain at once: what is submitted in one turn shares frames, so the host calls
     /// [`Self::turn_over`] when the turn is over. Any other entry before that drains it along.
     pub(super) fn submit(
         &self,
@@ -130,10 +131,18 @@ impl Driver {
         ttl: Option<Duration>,
         timeout: Option<Duration>,
     ) -> Result<(), Refusal> {
-        // Two clocks are read and a socket asked: once a turn will do, unless the message has a time of its own.
-        let gathering = self.gathering.get().filter(|_| ttl.is_none() && timeout.is_none());
-        let now = gathering.unwrap_or_else(|| self.begin(Place::Export));
-        self.gathering.set(Some(now));
+        // With the comma or bracket in front of it.
+        let octets = u64::from(message.bytes) + 1;
+        // A frame that is full need not wait for the turn to end.
+        let gathered = self.gathering.get().filter(|(_, gathered)| gathered + octets < BATCH_BYTES_MAX);
+        if let Some((now, _)) = self.gathering.get().filter(|_| gathered.is_none()) {
+            self.finish(now);
+        }
+        // Two clocks are read and a socket asked: once a frame will do, unless the message has a time of its own.
+        let (since, gathered) = gathered.unwrap_or_else(|| (self.begin(Place::Export), 0));
+        let timed = ttl.is_some() || timeout.is_some();
+        let now = if timed && gathered > 0 { self.begin(Place::Export) } else { since };
+        self.gathering.set(Some((now, gathered + octets)));
         let message = Outgoing { expires: ttl.map(|ttl| now + ttl), ..message };
         let message = timeout.map_or(message, |timeout| message.answered_within(timeout, now));
         let mut client = self.client.borrow_mut();

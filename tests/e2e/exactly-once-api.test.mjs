@@ -63,6 +63,26 @@ test('a receipt, and the message once, stamped, with its stable name', { skip },
   assert.equal(ann.identity, 'user_ann');
 });
 
+test('what is sent in one turn shares frames, and a lone message leaves in its turn', { skip }, async () => {
+  const frames = [];
+  class Counting extends WebSocket {
+    send(data, ...rest) {
+      if (String(data).startsWith('send ')) frames.push(data);
+      super.send(data, ...rest);
+    }
+  }
+  const ann = wire('ann', { wire: { WebSocket: Counting } });
+  await next(ann, 'open');
+  const lone = ann.send('text', 'alone', { to: 'r' });
+  await Promise.resolve();
+  assert.equal(frames.length, 1, 'not in its turn');
+  await lone;
+  const receipts = Array.from({ length: 1000 }, (_, n) => ann.send('n', n, { to: 'r' }));
+  await Promise.all(receipts);
+  // 1,000 of about 200 octets, 65,536 a frame.
+  assert.ok(frames.length <= 1 + 5, `${frames.length} frames`);
+});
+
 test('what is handed over before there is a link, and a thousand at once, stay in order', { skip }, async () => {
   const room = wire('bob').join('r');
   await room.joined;

@@ -185,7 +185,7 @@ class Link extends EventEmitter {
         return;
       }
       this[direction] += chunk.length;
-      if (!sink.write(chunk)) {
+      if (!sink.write(chunk) && !blocked) {
         blocked = true;
         source.pause();
         sink.once('drain', () => {
