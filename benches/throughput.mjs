@@ -12,7 +12,14 @@ import { startProxy } from '../tests/e2e/proxy.mjs';
 import { median, perSecond, startServer, table } from './harness.mjs';
 
 const { connect } = await import(`${packageDir}/exactly-once.js`);
+/** Of the whole envelope, whoever has made it: what the id of a wire has more than that of the bare socket, the content has less. */
 const ENVELOPE_BYTES = 200;
+const envelope = (id, content) => JSON.stringify({ id, type: 'text', sender: 'user_1', receiver: 'room', content, timestamp: 1_790_000_000_000, meta: { read: false, delivered: false } });
+const contentBeside = (id) => 'x'.repeat(ENVELOPE_BYTES - envelope(id, '').length);
+const BARE_ID = '00000000-0000-00000';
+const BARE_CONTENT = contentBeside(BARE_ID);
+/** 96 random bits, the ticket, 32 random bits. */
+const CONTENT = contentBeside(`${'0'.repeat(24)}-zzz-zzzzzz`);
 const ONE_WAY_MS = 25;
 const MESSAGES = { bare: 20_000, everwire: 60_000 };
 /** Before the clock starts: a page that lives for hours has compiled its code. */
@@ -50,15 +57,14 @@ async function startBare() {
 // ——— in the page; each returns messages a second ———
 
 /** One envelope a frame, until the server says that it has them all. */
-async function bareOut({ url, count, bytes, warmUp }) {
+async function bareOut({ url, count, content, warmUp }) {
   const socket = new WebSocket(url);
   await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
-  const content = 'x'.repeat(bytes - 130);
   const run = (many) => new Promise((resolve) => {
     socket.onmessage = resolve;
     socket.send(JSON.stringify({ expect: many }));
     for (let at = 0; at < many; at++) {
-      socket.send(JSON.stringify({ id: `00000000-0000-${at}`, type: 'text', sender: 'user_1', receiver: 'room', content, timestamp: Date.now(), meta: {} }));
+      socket.send(JSON.stringify({ id: `00000000-0000-${at}`, type: 'text', sender: 'user_1', receiver: 'room', content, timestamp: Date.now(), meta: { read: false, delivered: false } }));
     }
   });
   await run(warmUp);
@@ -70,11 +76,10 @@ async function bareOut({ url, count, bytes, warmUp }) {
 }
 
 /** Every message has its receipt: it is in the server's log. */
-async function everwireOut({ url, count, bytes, warmUp }) {
+async function everwireOut({ url, count, content, warmUp }) {
   const { connect } = await import('everwire/exactly-once');
-  const wire = connect(url, { outbox: { maxMessages: count, maxBytes: 64 << 20 } });
+  const wire = connect(url, { sender: 'user_1', outbox: { maxMessages: count, maxBytes: 64 << 20 } });
   await new Promise((resolve) => wire.addEventListener('open', resolve, { once: true }));
-  const content = 'x'.repeat(bytes - 130);
   const run = (many) => Promise.all(Array.from({ length: many }, () => wire.send('text', content, { to: 'room' })));
   await run(warmUp);
   const began = performance.now();
@@ -85,11 +90,10 @@ async function everwireOut({ url, count, bytes, warmUp }) {
 }
 
 /** As with the bare socket, in envelopes of ours. */
-async function bestEffortOut({ url, count, bytes, warmUp }) {
+async function bestEffortOut({ url, count, content, warmUp }) {
   const { connect } = await import('everwire');
-  const wire = connect(url, { outbox: { maxMessages: count + 1, maxBytes: 64 << 20 } });
+  const wire = connect(url, { sender: 'user_1', outbox: { maxMessages: count + 1, maxBytes: 64 << 20 } });
   await new Promise((resolve) => wire.addEventListener('open', resolve, { once: true }));
-  const content = 'x'.repeat(bytes - 130);
   let done;
   wire.on('done', () => done());
   const run = (many) => new Promise((resolve) => {
@@ -124,13 +128,12 @@ async function bestEffortIn({ url, count, message, warmUp }) {
 }
 
 /** Round trips of single messages on a bare socket and on wires, one after the other in turns; milliseconds, sorted. */
-async function roundTrips({ echoUrl, sessionUrl, count, bytes }) {
+async function roundTrips({ echoUrl, sessionUrl, count, bareContent, content }) {
   const [{ connect }, { connect: connectExactly }] = await Promise.all([import('everwire'), import('everwire/exactly-once')]);
   const socket = new WebSocket(echoUrl);
   await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
-  const wire = connect(echoUrl);
-  const exact = connectExactly(sessionUrl);
-  const content = 'x'.repeat(bytes - 130);
+  const wire = connect(echoUrl, { sender: 'user_1' });
+  const exact = connectExactly(sessionUrl, { sender: 'user_1' });
   let back;
   wire.on('text', () => back());
   socket.onmessage = ({ data }) => JSON.parse(data).type === 'text' && back();
@@ -143,7 +146,7 @@ async function roundTrips({ echoUrl, sessionUrl, count, bytes }) {
     return performance.now() - began;
   };
   const ways = {
-    bare: () => socket.send(JSON.stringify({ id: '00000000-0000-00000', type: 'text', sender: 'user_1', receiver: 'room', content, timestamp: Date.now(), meta: {} })),
+    bare: () => socket.send(JSON.stringify({ id: '00000000-0000-00000', type: 'text', sender: 'user_1', receiver: 'room', content: bareContent, timestamp: Date.now(), meta: { read: false, delivered: false } })),
     'best effort, to its echo': () => void wire.send('text', content, { to: 'room' }),
     'exactly once, to its receipt': () => void exact.send('text', content, { to: 'room' }).then(() => back()),
   };
@@ -213,7 +216,7 @@ const servers = { 'in memory': await startServer({ origin: lab.site.origin }), '
 const slow = async (port) => startProxy({ targetPort: port, delay: ONE_WAY_MS });
 const behind = { bare: await slow(bare.port), 'in memory': await slow(servers['in memory'].port) };
 const at = (proxy, path) => `ws://127.0.0.1:${proxy.port}${path}`;
-const message = JSON.stringify({ id: '00000000-0000-00000', type: 'text', sender: 'user_1', receiver: 'room', content: 'x'.repeat(ENVELOPE_BYTES - 130), timestamp: 1_790_000_000_000, meta: {} });
+const message = envelope(BARE_ID, BARE_CONTENT);
 
 async function inPage(run, options, prepare) {
   const page = await lab.page({ prepare });
@@ -228,9 +231,8 @@ async function inPage(run, options, prepare) {
 async function received(url, server) {
   const room = `room-${Math.random()}`;
   const count = MESSAGES.everwire + WARM_UP.everwire;
-  const writer = connect(server.url, { WebSocket, outbox: { maxMessages: count, maxBytes: 64 << 20 } });
-  const content = 'x'.repeat(ENVELOPE_BYTES - 130);
-  const write = () => Promise.all(Array.from({ length: count }, () => writer.send('text', content, { to: room }))).then(() => {});
+  const writer = connect(server.url, { WebSocket, sender: 'user_1', outbox: { maxMessages: count, maxBytes: 64 << 20 } });
+  const write = () => Promise.all(Array.from({ length: count }, () => writer.send('text', CONTENT, { to: room }))).then(() => {});
   try {
     return await inPage(everwireIn, { url, count, room, warmUp: WARM_UP.everwire }, (page) => page.exposeFunction('write', write));
   } finally {
@@ -238,12 +240,12 @@ async function received(url, server) {
   }
 }
 
-const out = (url, kind) => ({ url, count: MESSAGES[kind], warmUp: WARM_UP[kind], bytes: ENVELOPE_BYTES });
+const out = (url, kind) => ({ url, count: MESSAGES[kind], warmUp: WARM_UP[kind], content: kind === 'bare' ? BARE_CONTENT : CONTENT });
 const bareCount = MESSAGES.bare + WARM_UP.bare;
 const memory = servers['in memory'];
 const plain = `ws://127.0.0.1:${bare.port}`;
 const cases = [
-  ['out', 'loopback', 'best effort', 0.95, () => inPage(bareOut, out(plain, 'bare')), () => inPage(bestEffortOut, out(plain, 'bare'))],
+  ['out', 'loopback', 'best effort', 0.95, () => inPage(bareOut, out(plain, 'bare')), () => inPage(bestEffortOut, { ...out(plain, 'bare'), content: CONTENT })],
   ['in', 'loopback', 'best effort', 0.95, () => inPage(bareIn, { url: plain, count: bareCount, warmUp: WARM_UP.bare, message }), () => inPage(bestEffortIn, { url: plain, count: bareCount, warmUp: WARM_UP.bare, message })],
   ['out', 'loopback', 'exactly once: in memory', 6, () => inPage(bareOut, out(plain, 'bare')), () => inPage(everwireOut, out(memory.url, 'everwire'))],
   ['out', 'loopback', 'exactly once: on disk', null, () => inPage(bareOut, out(plain, 'bare')), () => inPage(everwireOut, out(servers['--data'].url, 'everwire'))],
@@ -270,7 +272,7 @@ console.log(table(
     direction, link, log, perSecond(bare), perSecond(everwire), `${ratio.toFixed(2)}× (${least.toFixed(2)} – ${most.toFixed(2)})`, budget ? `≥ ${budget}×` : '–',
   ]),
 ));
-const trips = await inPage(roundTrips, { echoUrl: `${plain}/echo`, sessionUrl: memory.url, count: 2_000, bytes: ENVELOPE_BYTES });
+const trips = await inPage(roundTrips, { echoUrl: `${plain}/echo`, sessionUrl: memory.url, count: 2_000, bareContent: BARE_CONTENT, content: CONTENT });
 const at50 = (all) => all[all.length >> 1];
 const at99 = (all) => all[Math.floor(all.length * 0.99)];
 // A page's clock has steps of 0.1 ms, which a mean does not.
