@@ -105,10 +105,10 @@ async function main() {
   // What an earlier --internal build may have left.
   for (const name of ['testing-internal.js', 'testing-internal.js.map']) await rm(join(out, name), { force: true });
 
-  const entries = ['index', 'slim', 'exactly-once', ...(values.internal ? ['testing-internal'] : [])];
+  const entries = ['index', 'slim', 'exactly-once', 'exactly-once-slim', ...(values.internal ? ['testing-internal'] : [])];
   for (const entry of entries) {
     const outfile = join(out, `${entry}.js`);
-    await bundle(entry, entry === 'exactly-once' ? session.sources : sources, { outfile });
+    await bundle(entry, entry.startsWith('exactly-once') ? session.sources : sources, { outfile });
     await forgetWasm(`${outfile}.map`);
   }
   const server = await machine(values['server-glue']);
@@ -117,14 +117,16 @@ async function main() {
   await bundle('server', server.sources, { outfile, ...forNode });
   await forgetWasm(`${outfile}.map`);
   await writeFile(join(out, 'everwire.wasm'), wasm);
-  for (const name of ['package.json', 'README.md', 'types/index.d.ts', 'types/slim.d.ts', 'types/exactly-once.d.ts', 'types/server.d.ts']) {
+  await writeFile(join(out, 'exactly-once.wasm'), session.wasm);
+  const types = ['index', 'slim', 'exactly-once', 'exactly-once-slim', 'server'].map((name) => `types/${name}.d.ts`);
+  for (const name of ['package.json', 'README.md', ...types]) {
     await copyFile(join(here, name), join(out, name.replace('types/', '')));
   }
   for (const name of ['LICENSE-MIT', 'LICENSE-APACHE', 'CHANGELOG.md']) {
     if (existsSync(join(here, '..', name))) await copyFile(join(here, '..', name), join(out, name));
   }
   if (values.parts) await writeParts(resolve(values.parts), sources);
-  for (const name of [...entries.map((entry) => `${entry}.js`), 'server.js', 'everwire.wasm']) {
+  for (const name of [...entries.map((entry) => `${entry}.js`), 'server.js', 'everwire.wasm', 'exactly-once.wasm']) {
     const bytes = await readFile(join(out, name));
     console.log(`${name}: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzip`);
   }

@@ -66,6 +66,8 @@ test('index carries the WebAssembly, slim does not, and neither map carries it t
   assert.ok(read('exactly-once.js').includes(text));
   assert.ok(!read('exactly-once.js').includes('import.meta'), 'bundlers would look for an asset');
   assert.ok(!read('exactly-once.js.map').includes(text));
+  assert.ok(!read('exactly-once-slim.js').includes(text));
+  assert.match(read('exactly-once-slim.js'), /new URL\("\.\/exactly-once\.wasm",import\.meta\.url\)/);
 });
 
 test('the way into the instance is not published', async () => {
@@ -73,10 +75,10 @@ test('the way into the instance is not published', async () => {
   assert.match(internal('testing-internal.js'), /currentInstance/);
   const published = build('pkg');
   assert.throws(() => published('testing-internal.js'), /ENOENT/);
-  for (const name of ['index.js', 'slim.js', 'exactly-once.js']) assert.ok(!published(name).includes('currentInstance'));
+  for (const name of ['index.js', 'slim.js', 'exactly-once.js', 'exactly-once-slim.js']) assert.ok(!published(name).includes('currentInstance'));
 });
 
 test('nothing needs eval', () => {
   const read = build('pkg');
-  for (const name of ['index.js', 'slim.js', 'exactly-once.js']) assert.doesNotMatch(read(name), /\beval\(|new Function\b/);
+  for (const name of ['index.js', 'slim.js', 'exactly-once.js', 'exactly-once-slim.js']) assert.doesNotMatch(read(name), /\beval\(|new Function\b/);
 });

@@ -6,6 +6,7 @@ import net from 'node:net';
 import { describe, test } from 'node:test';
 import { WebSocketServer } from 'ws';
 import { startServer } from '../../examples/node-server/server.mjs';
+import { serve } from '../../examples/node-session-server/server.mjs';
 import { kit } from './harness/kit.mjs';
 import { startProxy } from './proxy.mjs';
 
@@ -198,5 +199,29 @@ describe('the package in a page', { skip, timeout: TIMEOUT }, () => {
     assert.equal(early, 'TypeError');
     assert.equal(asked.length, 1);
     assert.deepEqual(server.contents(), ['slim']);
+  });
+
+  test('everwire/exactly-once/slim: as that', async () => {
+    const page = await it.page();
+    const server = await serve({ origins: [new URL(page.url()).origin] });
+    const asked = [];
+    page.on('request', (request) => request.url().endsWith('.wasm') && asked.push(new URL(request.url()).pathname));
+    const result = await page.evaluate(async (url) => {
+      const { default: init, connect, EverwireError } = await import('everwire/exactly-once/slim');
+      let early;
+      try {
+        connect(url);
+      } catch (error) {
+        early = error.name;
+      }
+      await init();
+      const wire = connect(url);
+      const { level } = await wire.send('text', 'slim', { to: 'room' });
+      await wire.close();
+      return [early, level, typeof EverwireError];
+    }, server.url);
+    await server.close();
+    assert.deepEqual(result, ['TypeError', 'stored', 'function']);
+    assert.deepEqual(asked, ['/pkg/exactly-once.wasm']);
   });
 });

@@ -33,7 +33,7 @@ test('it brings nothing else along', () => {
   assert.deepEqual(packages, ['everwire']);
 });
 
-for (const entry of ['everwire', 'everwire/slim', 'everwire/exactly-once']) {
+for (const entry of ['everwire', 'everwire/slim', 'everwire/exactly-once', 'everwire/exactly-once/slim']) {
   test(`importing ${entry} on a server does nothing`, () => {
     const said = script(`
       const forbidden = (name) => function () { throw new Error(name + ' at import'); };
@@ -67,6 +67,10 @@ for (const [entry, start, options = 'heartbeatInterval: 0'] of [
   ['everwire', ''],
   ['everwire/exactly-once', '', `delivery: 'exactly-once'`],
   ['everwire/slim', `await init(readFileSync(new URL('./node_modules/everwire/everwire.wasm', import.meta.url)));`],
+  [
+    'everwire/exactly-once/slim', `await init(readFileSync(new URL('./node_modules/everwire/exactly-once.wasm', import.meta.url)));`,
+    `delivery: 'exactly-once'`,
+  ],
 ]) {
   test(`${entry} dials an injected socket and lets the process end`, () => {
     const said = script(`
@@ -98,12 +102,14 @@ test('esbuild bundles the inlined entry into one file that needs nothing', async
   assert.doesNotMatch(output[0].text, /\beval\(|new Function\(/);
 });
 
-test('esbuild bundles the slim entry without the wasm in it', async () => {
-  const output = await bundle(`import init, { connect } from 'everwire/slim'; init(); globalThis.connect = connect;`);
-  assert.equal(output.length, 1);
-  const wasm = readFileSync(join(installed, 'everwire.wasm'));
-  assert.ok(output[0].text.length < wasm.length, 'smaller than inlined wasm alone would be');
-});
+for (const [entry, file] of [['everwire/slim', 'everwire.wasm'], ['everwire/exactly-once/slim', 'exactly-once.wasm']]) {
+  test(`esbuild bundles ${entry} without the wasm in it`, async () => {
+    const output = await bundle(`import init, { connect } from '${entry}'; init(); globalThis.connect = connect;`);
+    assert.equal(output.length, 1);
+    const wasm = readFileSync(join(installed, file));
+    assert.ok(output[0].text.length < wasm.length, 'smaller than inlined wasm alone would be');
+  });
+}
 
 test('an import that is not used leaves nothing behind', async () => {
   const output = await bundle(`import { connect } from 'everwire'; import init from 'everwire/slim';`);
@@ -120,6 +126,7 @@ for (const [module, moduleResolution] of [
       `import { connect } from 'everwire';
        import init, { connect as slim } from 'everwire/slim';
        import { connect as exactly } from 'everwire/exactly-once';
+       import initExactly, { connect as exactlySlim } from 'everwire/exactly-once/slim';
        type Messages = { text: string; typing: boolean };
        export async function main(): Promise<void> {
          const wire = connect<Messages>('wss://example.com/chat', { token: async () => 'secret', reconnect: { delayMin: 500 } });
@@ -137,6 +144,8 @@ for (const [module, moduleResolution] of [
          await wire.close({ code: 4000, reason: level });
          await init();
          slim('/chat');
+         await initExactly(new URL('https://example.com/exactly-once.wasm'));
+         exactlySlim<Messages>('/live').join('room_456');
          const session = exactly<Messages>('wss://example.com/live', { token: async () => 'secret', outbox: { overflow: 'drop-newest' } });
          const room = session.join('room_456');
          room.on('text', async (message) => message.content.toUpperCase(), { serial: true });

@@ -64,9 +64,10 @@ pub(crate) fn measure(built: &Built) -> Result<Vec<Entry>> {
         built.session_wasm.clone(),
         part("session-facade.js"),
         file("exactly-once.js"),
+        file("exactly-once-slim.js"),
     ];
     let sizes = npm::sizes(&files)?;
-    let [wasm, glue, facade, slim, inlined, session_wasm, session_facade, session] = sizes[..] else {
+    let [wasm, glue, facade, slim, inlined, session_wasm, session_facade, session, session_slim] = sizes[..] else {
         return Err("sizes.mjs did not answer for every file".to_owned());
     };
     let entry = |name, size| Entry { name, size };
@@ -80,14 +81,15 @@ pub(crate) fn measure(built: &Built) -> Result<Vec<Entry>> {
         entry("session-wasm", session_wasm),
         entry("session-facade", session_facade),
         entry("exactly-once", session),
+        entry("exactly-once/slim", session_slim + session_wasm),
     ])
 }
 
 /// Prints the table.
 pub(crate) fn print(entries: &[Entry]) {
-    say(&format!("\n  {:<14} {:>8} {:>8} {:>8}", "bytes", "raw", "gzip", "brotli"));
+    say(&format!("\n  {:<18} {:>8} {:>8} {:>8}", "bytes", "raw", "gzip", "brotli"));
     for Entry { name, size } in entries {
-        say(&format!("  {name:<14} {:>8} {:>8} {:>8}", size.raw, size.gzip, size.brotli));
+        say(&format!("  {name:<18} {:>8} {:>8} {:>8}", size.raw, size.gzip, size.brotli));
     }
     say(
         "  glue and facade are bundled and compressed alone; slim = slim.js + everwire.wasm; inlined = index.js",

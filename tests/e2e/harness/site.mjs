@@ -43,6 +43,7 @@ function blankPage() {
     imports.everwire = `/pkg/${entryFile('.')}`;
     imports['everwire/slim'] = `/pkg/${entryFile('./slim')}`;
     imports['everwire/exactly-once'] = `/pkg/${entryFile('./exactly-once')}`;
+    imports['everwire/exactly-once/slim'] = `/pkg/${entryFile('./exactly-once/slim')}`;
   }
   return `<!doctype html><meta charset="utf-8"><title>everwire end to end</title><link rel="icon" href="data:,">
 <script type="importmap">${JSON.stringify({ imports })}</script><body></body>`;
@@ -62,7 +63,7 @@ function bundle(name) {
           write: false,
           format: 'esm',
           target: 'es2022',
-          external: ['everwire', 'everwire/slim', 'everwire/exactly-once'],
+          external: ['everwire', 'everwire/*'],
           logLevel: 'error',
         });
         return result.outputFiles[0].text;
