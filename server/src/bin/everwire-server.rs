@@ -70,7 +70,7 @@ struct Args {
     /// Hours that the log keeps a message
     #[arg(long, default_value_t = 24)]
     log_hours_max: u64,
-    /// Seconds that clients are given to leave after SIGTERM
+    /// Seconds that clients are given to leave after SIGTERM; 2 s later it ends, whoever has not left
     #[arg(long, default_value_t = 5)]
     drain_seconds: u64,
     /// Seconds over which they come back: as many as there are clients, divided by the connections a second that a
