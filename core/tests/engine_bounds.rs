@@ -65,6 +65,44 @@ fn bytes_are_bounded() {
     }
 }
 
+/// [LOST-2] What a reader may have missed is counted from where it stands, whatever has been discarded below, and after a
+/// restart as before it.
+#[test]
+fn a_backlog_is_counted_from_where_its_reader_stands() {
+    let octets = |messages: u64| messages * (100 + STORED_OVERHEAD_OCTETS);
+    let by_number = MemoryConfig { messages_max: 6, backlog_messages_max: 2, ..MemoryConfig::default() };
+    let by_octets = MemoryConfig { backlog_messages_max: usize::MAX, backlog_octets_max: octets(2), ..by_number };
+    for config in [by_number, by_octets] {
+        let mut bench = Bench::with(config);
+        bench.engine.record_changes();
+        // Of 1 – 12, a has the odd ones; 7 – 12 are kept.
+        for _ in 0..6 {
+            bench.fill(&["a", "b"]);
+        }
+        let trimmed = |engine: &mut Memory<Body>, from: u64| {
+            let (epoch, now) = (engine.epoch().clone(), bench.now);
+            engine.trimmed(&epoch, &filter(&[("a", from)]), now).unwrap()[0].1
+        };
+        let saved = bench.engine.take_changes();
+        let saved = Saved {
+            messages: saved.stored.into_iter().filter(|saved| saved.message.s > 6).collect(),
+            records: Vec::new(),
+            trimmed: vec![("a".into(), 5), ("b".into(), 6)],
+            marks: saved.marks,
+        };
+        let restored = Memory::restore(config, bench.epoch.clone(), saved);
+        for mut engine in [bench.engine.clone(), restored] {
+            // 7, 9 and 11 are one too many; 9 and 11 are not.
+            for (from, answer) in [(5, 11), (6, 11), (7, 5), (9, 5), (12, 5), (u64::MAX, 5)] {
+                assert_eq!(trimmed(&mut engine, from), answer, "from {from}");
+            }
+        }
+        bench.engine.trim(&"a".into(), bench.now);
+        bench.fill(&["a", "a"]);
+        assert_eq!(bench.engine.trimmed(&bench.epoch, &filter(&[("a", 5)]), bench.now).unwrap()[0].1, 11);
+    }
+}
+
 /// A log that may hold nothing holds its newest message: a store that takes none would stall for ever.
 #[test]
 fn bounds_of_zero_still_let_messages_through() {

@@ -2,7 +2,7 @@
 
 mod session_down_common;
 
-use everwire_core::engine::{MemoryConfig, Subject};
+use everwire_core::engine::{MemoryConfig, STORED_OVERHEAD_OCTETS, Subject};
 use everwire_core::session::down::*;
 use session_down_common::*;
 
@@ -45,6 +45,46 @@ fn only_what_is_missing_is_lost() {
     post(&mut world, &["room_a"]);
     world.settle_down();
     assert_eq!(world.numbers(), [5, 7]);
+}
+
+/// [LOST-2] [LOST-3] [LOST-5]: a room of which more was missed than may be is lost, all of it; what a client has is not
+/// counted, nor what others' rooms have, nor direct messages.
+#[test]
+fn a_backlog_beyond_its_limit_is_lost_whole() {
+    let octets = |messages: u64| messages * (9 + STORED_OVERHEAD_OCTETS);
+    let none = MemoryConfig::default();
+    for bound in [
+        MemoryConfig { backlog_messages_max: 3, ..none },
+        MemoryConfig { backlog_octets_max: octets(3), ..none },
+        MemoryConfig { backlog_octets_max: octets(4) - 1, ..none },
+    ] {
+        let mut world = World::new(bound);
+        for room in ["room_a", "room_b"] {
+            world.client.join(subject(room)).unwrap();
+        }
+        world.connect();
+        post(&mut world, &["room_a", "room_a", "room_a", "room_a"]);
+        world.settle_down();
+        assert_eq!(world.numbers(), [1, 2, 3, 4]);
+        // As many as may be.
+        world.drop_link();
+        post(&mut world, &["room_a", "x", "x", "x", "room_a", "room_a"]);
+        world.connect();
+        world.settle_down();
+        assert_eq!(losses(&world), [[]; 0]);
+        assert_eq!(world.numbers(), [1, 2, 3, 4, 5, 9, 10]);
+        // And one more, beside a room and direct messages that have as many as they like.
+        world.drop_link();
+        post(&mut world, &["room_a", "room_b", OWN, OWN, "room_a", OWN, OWN, OWN, "room_a", "room_a"]);
+        world.connect();
+        world.settle_down();
+        assert_eq!(losses(&world), [[subject("room_a")]]);
+        assert_eq!(world.numbers()[7..], [12, 13, 14, 16, 17, 18]);
+        assert_eq!(world.client.record().seats[&subject("room_a")].from, Some(20));
+        post(&mut world, &["room_a"]);
+        world.settle_down();
+        assert_eq!(world.numbers()[13..], [21]);
+    }
 }
 
 /// [LOST-1]: the log's first numbers are long gone, and nothing of this client's.

@@ -213,6 +213,28 @@ fn three_links_without_a_welcome_are_reported() {
     assert!(host.notices().contains(&Notice::NotSpoken));
 }
 
+/// [WELC-2] [CODE-1001]
+#[test]
+fn a_server_that_restarts_is_not_one_that_does_not_speak() {
+    let told = |codes: &[u16]| {
+        let mut host = Host::new(Config::default());
+        host.connect();
+        for (at, code) in codes.iter().enumerate() {
+            if at > 0 {
+                host.redial();
+            }
+            host.close(*code);
+        }
+        host.notices().iter().filter(|notice| **notice == Notice::NotSpoken).count()
+    };
+    for code in [1001, 1012, 1013] {
+        assert_eq!(told(&[code; 4]), 0, "{code}");
+        // They are passed over: what came before still counts, and is told once.
+        assert_eq!(told(&[1006, code, 1006, code]), 0, "{code}");
+        assert_eq!(told(&[1006, code, 1006, code, 1006, code, code]), 1, "{code}");
+    }
+}
+
 /// [WELC-3] [TIME-3]
 #[test]
 fn a_welcome_has_20_seconds_from_when_hello_has_left() {

@@ -22,7 +22,7 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 /// What the options say, in the order in which the facade hands them over.
-const NUMBERS: usize = 16;
+const NUMBERS: usize = 18;
 
 /// A server without its sockets.
 #[wasm_bindgen]
@@ -69,6 +69,8 @@ impl Server {
             messages_max: size(7),
             octets_max: whole(8),
             age_max: millis(9),
+            backlog_messages_max: size(16),
+            backlog_octets_max: whole(17),
             records_max,
             records_anonymous_max: records_max / 4 * 3,
             records_per_identity_max: size(11),

@@ -148,7 +148,10 @@ export interface SessionOptions {
   sender?: string;
   /** Asked before every dial and before the server's `expires` has passed. Travels in the first frame, never in the url. */
   token?: TokenSource;
-  /** Whether own messages that come back from a room reach handlers. Default `false`. */
+  /**
+   * Whether own messages that come back from a room reach handlers. Default `false`. Those with an `id` of your own choice are
+   * recognised by the last 8,192 such ids (and 1,048,576 characters of them in all).
+   */
   echo?: boolean;
   /** Whether senders of direct messages are told that they have been delivered. Default `false`. */
   deliveredReceipts?: boolean;

@@ -97,6 +97,11 @@ export interface ServerOptions {
   messagesPerSecond?: number;
   /** What the log keeps: messages (100,000), bytes (67,108,864), ms (24 h). Beyond it the oldest goes, and who has not read it is told `lost`. */
   log?: { maxMessages?: number; maxBytes?: number; maxAge?: number };
+  /**
+   * What a client may have missed of one room when it comes back: messages (100,000), bytes (67,108,864). Of more it is told `lost`, and
+   * loads the room afresh. Direct messages have no such limit.
+   */
+  backlog?: { maxMessages?: number; maxBytes?: number };
   /** Clients on record. Default 100,000, three quarters of them for anonymous ones; the least recently used go. */
   maxProducers?: number;
   /** Of one identity. Default 1,000. */

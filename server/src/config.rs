@@ -28,10 +28,15 @@ pub struct Config {
     pub greeting_per_address: usize,
     /// Messages that the log keeps. Default 100,000.
     pub log_messages_max: usize,
-    /// Octets that the log keeps. Default 67,108,864.
+    /// Octets that the log keeps, each message counted with 256 more. Default 67,108,864.
     pub log_bytes_max: u64,
     /// How long the log keeps a message. Default 24 h.
     pub log_age_max: Duration,
+    /// Messages of one room that a client may have missed when it comes back. Who has missed more is told that all of them are
+    /// lost, and loads the room afresh; direct messages have no such limit. At least 1, default 100,000.
+    pub backlog_messages_max: usize,
+    /// Octets that these may have, counted as in the log. At least 1, default 67,108,864.
+    pub backlog_bytes_max: u64,
     /// Producers on record. Default 100,000, three quarters of them for anonymous clients.
     pub producers_max: usize,
     /// Producers of one identity. Default 1,000.
@@ -63,6 +68,8 @@ impl Default for Config {
             log_messages_max: 100_000,
             log_bytes_max: 64 << 20,
             log_age_max: Duration::from_secs(24 * 60 * 60),
+            backlog_messages_max: 100_000,
+            backlog_bytes_max: 64 << 20,
             producers_max: 100_000,
             producers_per_identity: 1_000,
             heartbeat: Duration::from_secs(25),

@@ -27,6 +27,13 @@ use crate::hub::{Hub, Input, Standing};
 use crate::metrics;
 use crate::upgrade;
 
+/// How long clients may be given to leave. [AWAY-1]
+const LEAVE_MAX: Duration = Duration::from_secs(600);
+/// How much longer their connections are served. [AWAY-9]
+const LEAVE_GRACE: Duration = Duration::from_secs(2);
+/// And how long the last close frames may take to leave.
+const PARTING: Duration = Duration::from_millis(100);
+
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -271,8 +278,9 @@ impl Server {
         }
     }
 
-    /// Tells every client to leave within `leave_in` and to come back spread over [`Config::window`]; resolves when all
-    /// have left and all requests are answered.
+    /// Tells every client to leave within `leave_in` (10 min at most) and to come back spread over [`Config::window`]; resolves
+    /// when all have left and all requests are answered, and 2.1 s after `leave_in` at the latest: by then every connection
+    /// has been told that its time is up, and who has not closed it does not answer.
     pub async fn drain(&self, leave_in: Duration, reason: &str) {
         self.drain_within(leave_in, self.window, reason).await;
     }
@@ -284,9 +292,14 @@ impl Server {
         if self.tell(Input::Drain { drain }).is_err() {
             return;
         }
-        while self.shared.look().await.is_some_and(|standing| !standing.is_idle) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let within = crate::clock::time(leave_in).min(LEAVE_MAX) + LEAVE_GRACE + PARTING;
+        let left = async {
+            while self.shared.look().await.is_some_and(|standing| !standing.is_idle) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // A half-open connection would be waited for until its close is given up.
+        let _ = tokio::time::timeout(within, left).await;
     }
 
     fn tell(&self, input: Input) -> Result<(), ()> {
@@ -320,6 +333,10 @@ fn check(config: &Config) -> Result<(), StartError> {
         ),
         ((1..=256).contains(&config.rooms_max), "rooms_max must be 1 to 256"),
         (config.messages_per_second > 0, "messages_per_second must be 1 or more"),
+        (
+            config.backlog_messages_max > 0 && config.backlog_bytes_max > 0,
+            "backlog_messages_max and backlog_bytes_max must be 1 or more",
+        ),
         (config.connects_per_second > 0, "connects_per_second must be 1 or more"),
         ((5..=300).contains(&config.heartbeat.as_secs()), "heartbeat must be 5 to 300 s"),
         ((1..=600).contains(&config.window.as_secs()), "window must be 1 to 600 s"),
@@ -353,6 +370,8 @@ fn bounds(config: &Config) -> MemoryConfig {
         messages_max: config.log_messages_max,
         octets_max: config.log_bytes_max,
         age_max: span(config.log_age_max),
+        backlog_messages_max: config.backlog_messages_max,
+        backlog_octets_max: config.backlog_bytes_max,
         message_octets_max: config.message_bytes_max,
         records_max: config.producers_max,
         records_anonymous_max: config.producers_max / 4 * 3,

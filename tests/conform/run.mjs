@@ -27,13 +27,15 @@ for (const file of readdirSync(here('cases/')).sort()) {
 }
 const chosen = cases.filter(({ name, cites }) => !values.filter || cites.includes(values.filter) || name.includes(values.filter));
 
-// First those that need the clock, beside everything else; then those that want the server for themselves; last, its end.
+// First those that need the clock, beside everything else; then those that want what everybody does not use; then those that want
+// a server without other links, or take away from its log what others may still be waiting for; last, its end.
 const results = [];
 const of = (phase) => chosen.filter((one) => (one.phase ?? 'any') === phase);
 const slow = values.quick ? [] : of('slow').map(attempt);
 await pool(of('any'), AT_ONCE);
 await pool(of('alone'), 1);
 await Promise.all(slow);
+await pool(of('sole'), 1);
 await pool(of('last'), 1);
 always();
 if (values.log) logged(values.log);

@@ -20,6 +20,8 @@ pub(super) struct LogBounds {
     pub(super) age_min: Duration,
     pub(super) inbox_octets_max: u64,
     pub(super) subjects_idle_max: usize,
+    pub(super) backlog_messages_max: usize,
+    pub(super) backlog_octets_max: u64,
 }
 
 /// A message and when it was stored.
@@ -35,11 +37,39 @@ impl<P: Payload> Entry<P> {
     }
 }
 
-/// The numbers of one subject.
+/// A message of a subject.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) s: u64,
+    /// The octets of all that the subject had before it.
+    begins: u64,
+}
+
+/// The messages of one subject.
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
-    pub(super) numbers: VecDeque<u64>,
+    pub(super) places: VecDeque<Place>,
+    /// The octets of all that it ever had.
+    octets: u64,
     trimmed: u64,
+}
+
+impl Lane {
+    fn new(trimmed: u64) -> Self {
+        Self { places: VecDeque::new(), octets: 0, trimmed }
+    }
+
+    fn push(&mut self, s: u64, octets: u64) {
+        self.places.push_back(Place { s, begins: self.octets });
+        self.octets += octets;
+    }
+
+    /// How many messages come after this number, and their octets.
+    fn after(&self, from: u64) -> (usize, u64) {
+        let begin = self.places.partition_point(|place| place.s <= from);
+        let octets = self.places.get(begin).map_or(0, |place| self.octets - place.begins);
+        (self.places.len() - begin, octets)
+    }
 }
 
 /// Three kinds of messages in one order: those of rooms and identities, which leave oldest first; answers, which have
@@ -118,18 +148,20 @@ impl<P: Payload> Log<P> {
             self.inboxes.store(s, post, now);
             return s;
         }
+        let entry = Entry { at: now, message: post.clone().stored(s) };
+        let octets = entry.octets();
         if let Some(lane) = self.lanes.get_mut(&post.subject) {
-            if lane.numbers.is_empty() {
+            if lane.places.is_empty() {
                 self.idle.remove(&(lane.trimmed, post.subject.clone()));
             }
-            lane.numbers.push_back(s);
+            lane.push(s, octets);
         } else {
-            let lane = Lane { numbers: VecDeque::from([s]), trimmed: self.forgotten };
+            let mut lane = Lane::new(self.forgotten);
+            lane.push(s, octets);
             self.lanes.insert(post.subject.clone(), lane);
             self.notes.trim(&post.subject);
         }
-        let entry = Entry { at: now, message: post.clone().stored(s) };
-        self.octets += entry.octets();
+        self.octets += octets;
         self.notes.store(now, &entry.message);
         self.messages.push_back(entry);
         while self.messages.len() > self.bounds.messages_max.max(1)
@@ -159,9 +191,9 @@ impl<P: Payload> Log<P> {
         self.notes.discard(entry.message.s, &entry.message.subject);
         let Some(lane) = self.lanes.get_mut(&entry.message.subject) else { return };
         // Every lane is in the order of all, so what is the oldest of all is the oldest of its lane.
-        lane.numbers.pop_front();
+        lane.places.pop_front();
         lane.trimmed = entry.message.s;
-        if lane.numbers.is_empty() {
+        if lane.places.is_empty() {
             self.rest(entry.message);
         }
     }
@@ -169,9 +201,9 @@ impl<P: Payload> Log<P> {
     /// Discards all messages of a subject.
     pub(super) fn trim(&mut self, subject: &Subject) {
         let Some(lane) = self.lanes.get_mut(subject) else { return };
-        let Some(last) = lane.numbers.back().copied() else { return };
-        lane.numbers.clear();
-        lane.trimmed = last;
+        let Some(last) = lane.places.back().copied() else { return };
+        lane.places.clear();
+        lane.trimmed = last.s;
         let mut last = None;
         let (octets, notes) = (&mut self.octets, &mut self.notes);
         self.messages.retain(|entry| {
@@ -212,7 +244,7 @@ impl<P: Payload> Log<P> {
 
     /// See [`Log::restore`].
     pub(super) fn restore_trimmed(&mut self, subject: &Subject, trimmed: u64) {
-        self.lanes.insert(subject.clone(), Lane { numbers: VecDeque::new(), trimmed });
+        self.lanes.insert(subject.clone(), Lane::new(trimmed));
         self.idle.insert((trimmed, subject.clone()));
     }
 
@@ -220,14 +252,15 @@ impl<P: Payload> Log<P> {
     pub(super) fn restore_message(&mut self, saved: SavedMessage<P>) {
         let SavedMessage { at, message } = saved;
         let (s, forgotten) = (message.s, self.forgotten);
-        let fresh = || Lane { numbers: VecDeque::new(), trimmed: forgotten };
-        let lane = self.lanes.entry(message.subject.clone()).or_insert_with(fresh);
-        if lane.numbers.is_empty() {
-            self.idle.remove(&(lane.trimmed, message.subject.clone()));
-        }
-        lane.numbers.push_back(s);
         let entry = Entry { at, message };
-        self.octets += entry.octets();
+        let octets = entry.octets();
+        let subject = &entry.message.subject;
+        let lane = self.lanes.entry(subject.clone()).or_insert_with(|| Lane::new(forgotten));
+        if lane.places.is_empty() {
+            self.idle.remove(&(lane.trimmed, subject.clone()));
+        }
+        lane.push(s, octets);
+        self.octets += octets;
         self.messages.push_back(entry);
     }
 
@@ -242,11 +275,21 @@ impl<P: Payload> Log<P> {
         self.lanes.get(subject).map_or(self.forgotten, |lane| lane.trimmed)
     }
 
+    /// What is gone for a reader who begins behind `from`: all of a room of which there is more than it may be. [LOST-2]
+    pub(super) fn trimmed_for(&self, subject: &Subject, from: u64) -> u64 {
+        let LogBounds { backlog_messages_max, backlog_octets_max, .. } = self.bounds;
+        let trimmed = self.trimmed(subject);
+        let Some(lane) = self.lanes.get(subject) else { return trimmed };
+        let (messages, octets) = lane.after(from);
+        let fits = messages <= backlog_messages_max && octets <= backlog_octets_max;
+        lane.places.back().filter(|_| !fits).map_or(trimmed, |last| last.s)
+    }
+
     /// The highest number stored under a subject, as far as it is remembered.
     pub(super) fn latest(&self, subject: &Subject) -> u64 {
         let answer = self.inboxes.entries(subject).and_then(|answers| answers.back());
-        let message = self.lanes.get(subject).and_then(|lane| lane.numbers.back().copied());
-        let last = message.or(answer.map(|entry| entry.message.s));
+        let message = self.lanes.get(subject).and_then(|lane| lane.places.back());
+        let last = message.map(|place| place.s).or(answer.map(|entry| entry.message.s));
         last.unwrap_or_else(|| self.trimmed(subject))
     }
 

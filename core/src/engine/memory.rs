@@ -43,6 +43,11 @@ pub struct MemoryConfig {
     /// Of how many subjects without messages it is remembered what was discarded. Of the others the highest is, and
     /// a reader who was away for long may be told of a needless loss.
     pub subjects_idle_max: usize,
+    /// How many messages of one room a reader may have missed. Who has missed more is told that all of them are lost, and
+    /// loads the room afresh. [LOST-2]
+    pub backlog_messages_max: usize,
+    /// How many bytes these may have, counted as in the log.
+    pub backlog_octets_max: u64,
     /// Whether `claim` calls the log durable. True only where the owner keeps the engine through a crash of the
     /// server, as a simulator does.
     pub durable: bool,
@@ -62,6 +67,8 @@ impl Default for MemoryConfig {
             records_per_identity_max: RECORDS_PER_IDENTITY_MAX,
             refusals_max: 1 << 20,
             subjects_idle_max: 1 << 16,
+            backlog_messages_max: usize::MAX,
+            backlog_octets_max: u64::MAX,
             durable: false,
         }
     }
@@ -115,6 +122,8 @@ impl<P: Payload> Memory<P> {
             age_min: config.age_min,
             inbox_octets_max: config.inbox_octets_max,
             subjects_idle_max: config.subjects_idle_max,
+            backlog_messages_max: config.backlog_messages_max,
+            backlog_octets_max: config.backlog_octets_max,
         });
         let records = Records::new(RecordCaps {
             records_max: config.records_max,
@@ -424,7 +433,8 @@ impl<P: Payload> Engine<P> for Memory<P> {
         now: Instant,
     ) -> Result<Vec<(Subject, u64)>, Failure> {
         self.enter(epoch, now)?;
-        Ok(filter.iter().map(|(subject, _)| (subject.clone(), self.log.trimmed(subject))).collect())
+        let answer = |(subject, from): (&Subject, u64)| (subject.clone(), self.log.trimmed_for(subject, from));
+        Ok(filter.iter().map(answer).collect())
     }
 
     fn publish(&mut self, epoch: &LogEpoch, cast: Post<P>, now: Instant) -> Result<(), Failure> {

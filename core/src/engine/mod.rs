@@ -89,7 +89,8 @@ pub trait Engine<P: Payload> {
         now: Instant,
     ) -> Result<Tailed<P>, Failure>;
 
-    /// For each subject the highest number that has been discarded, 0 if none. It may be too high, never too low.
+    /// For each subject the highest number that has been discarded, 0 if none. It may be too high, never too low: of a
+    /// subject that would be read from `from` on and has more than a reader may have missed, it is the last. [LOST-2]
     fn trimmed(
         &mut self,
         epoch: &LogEpoch,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque, vec_deque};
 
-use super::log::{Entry, Log};
+use super::log::{Entry, Log, Place};
 use super::{Direction, Filter, Interval, Limit, Message, Payload, Read, Span};
 
 /// The messages of a stretch are walked through, instead of looking up each subject, if they are at most so many a
@@ -95,7 +95,7 @@ fn take<'a, P: Payload + 'a>(
 
 /// What is left of one subject.
 enum Rest<'a, P> {
-    Lane(vec_deque::Iter<'a, u64>),
+    Lane(vec_deque::Iter<'a, Place>),
     Inbox(vec_deque::Iter<'a, Entry<P>>),
 }
 
@@ -116,7 +116,7 @@ impl<'a, P> Merge<'a, P> {
         for (subject, from) in filter.iter() {
             let after = after.max(from);
             if let Some(lane) = log.lanes.get(subject) {
-                merge.queue(Rest::Lane(between(&lane.numbers, after, upto, |s| *s)));
+                merge.queue(Rest::Lane(between(&lane.places, after, upto, |place| place.s)));
             } else if let Some(answers) = log.inboxes.entries(subject) {
                 merge.queue(Rest::Inbox(between(answers, after, upto, |entry| entry.message.s)));
             }
@@ -131,8 +131,9 @@ impl<'a, P> Merge<'a, P> {
             Rest::Inbox(rest) if upwards => rest.next(),
             Rest::Inbox(rest) => rest.next_back(),
             Rest::Lane(rest) => {
-                let s = if upwards { rest.next() } else { rest.next_back() };
-                s.and_then(|s| messages.get(messages.partition_point(|entry| entry.message.s < *s)))
+                let place = if upwards { rest.next() } else { rest.next_back() };
+                place
+                    .and_then(|place| messages.get(messages.partition_point(|entry| entry.message.s < place.s)))
             }
         };
         if let Some(entry) = next {

@@ -155,10 +155,14 @@ impl World {
             .map(|(room, seat)| Asked { subject: room.clone(), from: seat.from, standing: allowed(room) })
             .collect();
         let own = subject(OWN);
-        let trimmed = self.engine.trimmed(&engine_epoch, &Opening::subjects(&own, &rooms), self.now).unwrap();
         let head = self.head();
         let (epoch, position) = (hello.epoch.clone(), hello.position);
-        Opening { epoch, position, rooms, held: hello.held, own, engine_epoch, head, trimmed }
+        let trimmed = Vec::new();
+        let mut opening =
+            Opening { epoch, position, rooms, held: hello.held, own, engine_epoch, head, trimmed };
+        let asked = self.engine.trimmed(&opening.engine_epoch, &opening.question(), self.now);
+        opening.trimmed = asked.unwrap();
+        opening
     }
 
     /// A new link to another node, whose `welcome` is on its way.

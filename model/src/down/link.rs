@@ -146,13 +146,8 @@ impl Link {
             standing: standing.clone(),
         };
         let rooms: Vec<_> = hello.rooms.iter().map(asked).collect();
-        let subjects = Opening::subjects(&own(), &rooms);
-        let Ok(trimmed) = server.engine.trimmed(epoch, &subjects, NOW) else {
-            self.close();
-            return Some(Ok(()));
-        };
         let epoch = epoch.clone();
-        let opening = Opening {
+        let mut opening = Opening {
             epoch: hello.epoch.clone(),
             position: hello.position,
             rooms,
@@ -160,8 +155,13 @@ impl Link {
             own: own(),
             engine_epoch: epoch.clone(),
             head: *head,
-            trimmed,
+            trimmed: Vec::new(),
         };
+        let Ok(trimmed) = server.engine.trimmed(&epoch, &opening.question(), NOW) else {
+            self.close();
+            return Some(Ok(()));
+        };
+        opening.trimmed = trimmed;
         let Ok(opened) = opening.open() else { return Some(Err(Breach::Odds)) };
         if opening.check().is_err() {
             return Some(Err(Breach::Odds));

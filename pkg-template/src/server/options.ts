@@ -19,7 +19,7 @@ export interface ServerSettings {
 export function checkServer(options: ServerOptions): ServerSettings {
   const {
     anonymous, authenticate, authorize, onMessage, handlers, origins = [], identities = ['user_', 'anon_'], path = '/', address,
-    heartbeat, window, handlerTimeout, failureIsFinal = false, maxMessageBytes, maxRooms, messagesPerSecond, log, maxProducers,
+    heartbeat, window, handlerTimeout, failureIsFinal = false, maxMessageBytes, maxRooms, messagesPerSecond, log, backlog, maxProducers,
     maxProducersPerIdentity, maxConnections, maxConnectionsPerAddress, maxGreetingPerAddress, connectsPerSecond, ...unknown
   } = bag('options', options);
   none('', unknown);
@@ -39,6 +39,8 @@ export function checkServer(options: ServerOptions): ServerSettings {
   if (typeof path !== 'string' || !path.startsWith('/')) fail('path', 'a path that begins with /', path);
   const { maxMessages, maxBytes, maxAge, ...unknownBounds } = bag('log', log);
   none('log.', unknownBounds);
+  const { maxMessages: missedMessages, maxBytes: missedBytes, ...unknownMissed } = bag('backlog', backlog);
+  none('backlog.', unknownMissed);
 
   const windowMs = within('window', window, 10_000, 1_000, 600_000);
   const messageMax = count('maxMessageBytes', maxMessageBytes, 1_048_576, 1_024, 67_108_864);
@@ -73,6 +75,8 @@ export function checkServer(options: ServerOptions): ServerSettings {
       count('maxConnectionsPerAddress', maxConnectionsPerAddress, 10_000, 1, 10_000_000),
       count('maxGreetingPerAddress', maxGreetingPerAddress, 256, 1, 10_000_000),
       count('connectsPerSecond', connectsPerSecond, 50, 1, 1_000_000),
+      count('backlog.maxMessages', missedMessages, 100_000, 1, 100_000_000),
+      count('backlog.maxBytes', missedBytes, 67_108_864, 1, 2 ** 31 - 1),
     ),
   };
 }

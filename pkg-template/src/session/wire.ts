@@ -20,6 +20,7 @@ import { type Inbound, isMessage, read } from './inbound.ts';
 import { checkSession, checkToken, type SessionSettings } from './options.ts';
 import { frameOf, helloBody, lengthOf } from './outbound.ts';
 import { type Answer, type Kept, Outbox } from './outbox.ts';
+import { OwnIds } from './own-ids.ts';
 import { Pages } from './pages.ts';
 import { readReceipt, Receipts } from './receipts.ts';
 import { Room } from './room.ts';
@@ -45,6 +46,8 @@ export class SessionWire extends Announcer {
   #socket: WebSocket | undefined;
   #token: string | undefined;
   #ids: Ids;
+  /** Made for the first message with an id of the application's own. */
+  #ownIds: OwnIds | undefined;
   #outbox = new Outbox();
   #casts = new Map<number, Frame>();
   #handlers = new Deliveries();
@@ -247,7 +250,10 @@ export class SessionWire extends Announcer {
       if (refused) {
         this.#outbox.forget(ticket);
         refuse(new EverwireError(codes.refusal[refused - 1]!), message);
-      } else if (this.#outbox.get(ticket)) {
+        return promise;
+      }
+      if (options?.id !== undefined && !this.#settings.echo) (this.#ownIds ??= new OwnIds()).add(id);
+      if (this.#outbox.get(ticket)) {
         kept.unhook = onAbort(signal, () => {
           const error = new EverwireError('aborted', undefined, signal!.reason);
           // With a number the message stays and is told by `settled` or `undelivered`; only the promise is let go.
@@ -437,10 +443,16 @@ export class SessionWire extends Announcer {
     if (this.#left && this.#state === CLOSED) return over();
     if (message.type === 'receipt') this.#receiptCame(message);
     if (this.#settings.receipts && message.receiver === this.#identity) this.#receipt(message, 'delivered');
-    if (!this.#settings.echo && typeof message.id === 'string' && this.#ids.ticketOf(message.id) !== undefined) return over();
+    if (!this.#settings.echo && this.#isOwn(message)) return over();
     const pending = this.#run(message);
     if (pending) void Promise.all(pending).then(over);
     else over();
+  }
+
+  #isOwn({ id, sender }: Message): boolean {
+    if (this.#ids.ticketOf(id) !== undefined) return true;
+    // An id that others can name is own only from the own identity: nobody is to hide a message behind it.
+    return this.#ownIds !== undefined && sender === this.#identity && this.#ownIds.has(id as string);
   }
 
   #castCame(message: Message): void {

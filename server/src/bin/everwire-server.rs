@@ -70,7 +70,13 @@ struct Args {
     /// Hours that the log keeps a message
     #[arg(long, default_value_t = 24)]
     log_hours_max: u64,
-    /// Seconds that clients are given to leave after SIGTERM
+    /// Messages of one room that a client may have missed; of more it is told that they are lost
+    #[arg(long, default_value_t = 100_000)]
+    backlog_messages_max: usize,
+    /// Octets of these
+    #[arg(long, default_value_t = 64 << 20)]
+    backlog_bytes_max: u64,
+    /// Seconds that clients are given to leave after SIGTERM; 2 s later it ends, whoever has not left
     #[arg(long, default_value_t = 5)]
     drain_seconds: u64,
     /// Seconds over which they come back: as many as there are clients, divided by the connections a second that a
@@ -103,6 +109,8 @@ impl Args {
             log_messages_max: self.log_messages_max,
             log_bytes_max: self.log_bytes_max,
             log_age_max: Duration::from_secs(60 * 60 * self.log_hours_max),
+            backlog_messages_max: self.backlog_messages_max,
+            backlog_bytes_max: self.backlog_bytes_max,
             window: Duration::from_secs(self.window_seconds),
             ..Config::default()
         }

@@ -3,6 +3,8 @@ import { Failure } from '../kit.mjs';
 
 export default function (test) {
   const text = (receiver, content) => ({ type: 'text', receiver, content });
+  // One in twenty or so meets the moment.
+  const ROUNDS = 60;
   const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref());
 
   test('a reader gets everything of its filter, once and in order', ['POS-1', 'POS-2', 'POS-8', 'POS-10', 'POS-16', 'ENG-1', 'ENG-3', 'ENG-24', 'NUM-5', 'NODE-3'], async (t) => {
@@ -182,4 +184,30 @@ export default function (test) {
     await Promise.race([link.until(() => link.told >= s, 'nothing').catch(() => {}), after(33_000)]);
     if (link.told >= s) throw new Failure(`advance to ${link.told}, and ${s} was not written`);
   }, { phase: 'slow', limit: 36_000 });
+
+  test('the only link goes behind a send, and whoever comes next is pushed to', ['POS-1', 'POS-16', 'NODE-3'], async (t) => {
+    const room = t.room();
+    const rooms = [{ room, from: null }];
+    const ways = {
+      'cut off': (link) => link.cut(),
+      'with bye': (link) => link.write(`bye ${link.welcome.position}`),
+      'for breaking a rule': (link) => link.write('nonsense'),
+    };
+    for (const [way, leave] of Object.entries(ways)) {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const wire = t.wire();
+        const link = await wire.open({ rooms });
+        // The verdict may come before, in, or after the turn in which the link goes.
+        for (let sent = 0; sent <= round % 4; sent += 1) link.send([text(room, 'last word')]);
+        if (round % 2) await link.until(() => link.acked > 0, 'an ack');
+        leave(link);
+        await link.closes();
+        const next = await t.wire().open({ rooms });
+        await next.settle([text(room, 'after')]);
+        await next.until(() => next.of(room).some(({ envelope }) => envelope.content === 'after'), `a push after one that has gone ${way}`);
+        next.cut();
+        await next.closes();
+      }
+    }
+  }, { phase: 'sole' });
 }

@@ -383,7 +383,7 @@ export default function (test) {
     await bob.until(() => bob.casts.length === 1, 'the cast');
   });
 
-  // ——— what the log has discarded ———
+  // ——— what the log has discarded: more may go with it, so nobody else must be waiting ———
 
   test('lost: found at hello, and told inside welcome', ['LOST-1', 'LOST-3', 'LOST-5', 'ENG-26', 'ENG-28'], async (t) => {
     const [room, quiet] = [t.room(), t.room()];
@@ -408,7 +408,7 @@ export default function (test) {
     await third.until(() => third.of(room).length === 1, 'what came after');
     t.equal(third.of(room)[0].envelope.content, 4, 'which');
     t.ok(third.of(room)[0].s >= third.welcome.lost.first, 'first');
-  }, { phase: 'alone' });
+  }, { phase: 'sole' });
 
   test('lost: what was trimmed at or below the position is none', ['LOST-1'], async (t) => {
     const room = t.room();
@@ -420,7 +420,7 @@ export default function (test) {
     await writer.request('trim', room);
     const again = await wire.open({ position: first.of(room).at(-1).s });
     t.ok(!again.welcome.lost?.subjects.includes(room), 'called lost');
-  }, { phase: 'alone' });
+  }, { phase: 'sole' });
 
   test('lost: trimming overtakes a slow link', ['LOST-6', 'LOST-3', 'LOST-2', 'POS-9'], async (t) => {
     const room = t.room();
@@ -436,5 +436,5 @@ export default function (test) {
     await link.until(() => link.of(room).at(-1)?.envelope.content === 5, 'what came after');
     const { first } = link.losses.at(-1);
     t.ok(link.of(room).every(({ s }) => s >= first), 'messages below first');
-  }, { phase: 'alone' });
+  }, { phase: 'sole' });
 }

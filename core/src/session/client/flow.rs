@@ -293,15 +293,20 @@ impl Client {
     /// [WELC-2] [CODE-4004]
     fn count_unwelcome(&mut self, code: u16) {
         let standing = self.stand();
+        let before = standing.unwelcome;
         standing.unavailable = if code == 4004 { standing.unavailable.saturating_add(1) } else { 0 };
-        // A code of this protocol is a word of it.
-        standing.unwelcome =
-            if (4000..5000).contains(&code) { 0 } else { standing.unwelcome.saturating_add(1) };
+        standing.unwelcome = match code {
+            // A code of this protocol is a word of it.
+            4000..=4999 => 0,
+            // Whoever restarts has not been asked: neither a word of the protocol nor a want of it.
+            1001 | 1012 | 1013 => standing.unwelcome,
+            _ => standing.unwelcome.saturating_add(1),
+        };
         let (unavailable, unwelcome) = (standing.unavailable, standing.unwelcome);
         if unavailable == REPORT_AFTER {
             self.notice(Notice::Unavailable);
         }
-        if unwelcome == REPORT_AFTER {
+        if unwelcome == REPORT_AFTER && unwelcome > before {
             self.notice(Notice::NotSpoken);
         }
     }

@@ -3,6 +3,7 @@
 use super::record::Loss;
 use super::{Amount, Violation};
 use crate::engine::{Filter, LogEpoch, Subject};
+use crate::frame::NUMBER_MAX;
 
 /// What the authorisation says of a room of `hello`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub struct Opening {
     pub engine_epoch: LogEpoch,
     /// Its head.
     pub head: u64,
-    /// The engine's answer for the subjects of [`Opening::subjects`], asked for after the claim.
+    /// The engine's answer for the subjects of [`Opening::question`], asked for after the claim.
     pub trimmed: Vec<(Subject, u64)>,
 }
 
@@ -71,10 +72,16 @@ pub struct Opened {
 }
 
 impl Opening {
-    /// Of what the engine is to be asked for what it has discarded.
-    pub fn subjects(own: &Subject, rooms: &[Asked]) -> Filter {
-        let subjects = rooms.iter().map(|room| &room.subject).chain([own]);
-        subjects.fold(Filter::new(), |filter, subject| filter.with(subject.clone(), 0))
+    /// Of what the engine is to be asked for what it has discarded: each subject with the number behind which it would be
+    /// pushed, so that it can look whether that is too much. Direct messages never are. [LOST-2]
+    pub fn question(&self) -> Filter {
+        let position = self.position.filter(|_| self.epoch.as_ref() == Some(&self.engine_epoch));
+        let mut filter = Filter::new().with(self.own.clone(), NUMBER_MAX);
+        for room in self.rooms.iter().filter(|room| room.subject != self.own) {
+            let missed = position.zip(room.from).map(|(position, from)| position.max(from));
+            filter.insert(room.subject.clone(), missed.unwrap_or(NUMBER_MAX));
+        }
+        filter
     }
 
     /// Whether `held` is within what a client can have.

@@ -12,7 +12,7 @@ use super::rooms::answers_code;
 use super::timer::NodeTimer;
 use super::wrong;
 use crate::engine::{
-    Answer, Call, Claim, Claimed, Failure, Filter, LogEpoch, Producer, Read, Refused, Subject,
+    Answer, Call, Claim, Claimed, Failure, LogEpoch, Producer, Read, Refused, Subject,
 };
 use crate::frame::NUMBER_MAX;
 use crate::session::Hello;
@@ -305,7 +305,7 @@ impl<P: Content> Node<P> {
         let epoch = opening.engine_epoch.clone();
         let call = match greeting.stage {
             Stage::Trimmed => {
-                let filter: Filter = Opening::subjects(&opening.own, &opening.rooms);
+                let filter = opening.question();
                 Call::Trimmed { epoch, filter }
             }
             Stage::Head => head_call(epoch),
