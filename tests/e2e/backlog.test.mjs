@@ -40,54 +40,45 @@ const servers = {
 for (const [name, { skip, start }] of Object.entries(servers)) {
   describe(name, { skip, timeout: 60_000 }, () => {
     let octets;
-    before(async () => {
+    before(() => away(start, {}, 1, async ({ back, room }) => {
       // How long a message is once it is stamped, as any server shows it.
-      const shown = await away(start, {}, 1);
-      await shown.back.until(() => shown.back.of(shown.room).length, 'a message');
-      octets = JSON.stringify(shown.back.of(shown.room)[0].envelope).length + AROUND_BYTES;
-      await shown.end();
-    });
+      await back.until(() => back.of(room).length, 'a message');
+      octets = JSON.stringify(back.of(room)[0].envelope).length + AROUND_BYTES;
+    }));
     for (const [what, limit] of [['messages', () => MISSED], ['bytes', () => MISSED * octets]]) {
-      test(`as many ${what} as may be are missed by nobody`, async () => {
-        const { back, end } = await away(start, { [what]: limit() }, MISSED);
+      test(`as many ${what} as may be are missed by nobody`, () => away(start, { [what]: limit() }, MISSED, async ({ back }) => {
         assert.equal(back.welcome.lost, null);
         await back.until(() => back.messages.length === 2 * MISSED, 'all that it has missed');
-        await end();
-      });
-      test(`one more in ${what} and the room is lost, and nothing else`, async () => {
-        const { back, room, end } = await away(start, { [what]: what === 'bytes' ? (MISSED + 1) * octets - 1 : limit() }, MISSED + 1);
+      }));
+      const tooFew = () => (what === 'bytes' ? (MISSED + 1) * octets - 1 : limit());
+      test(`one more in ${what} and the room is lost, and nothing else`, () => away(start, { [what]: tooFew() }, MISSED + 1, async ({ back, room }) => {
         assert.deepEqual(back.welcome.lost?.subjects, [room]);
         // Direct messages have no limit, and come behind nothing of the room.
         await back.until(() => back.messages.length === MISSED + 1, 'the direct messages');
         assert.deepEqual(back.of(room), []);
-        await end();
-      });
+      }));
     }
   });
 }
 
-/** A client that has come back, and missed so many messages of a room and as many of its own. */
-async function away(start, limits, many) {
+/** Looks at a client that has come back, and missed so many messages of a room and as many of its own. */
+async function away(start, limits, many, look) {
   const server = await start(limits);
   const t = new Test(server.url, Date.now() + 30_000);
-  const room = t.room();
-  const reader = t.wire(null);
-  const first = await reader.open();
-  await first.join(room);
-  await first.settle([text(room, 'seen by all')]);
-  await first.until(() => first.of(room).length === 1, 'what it has sent');
-  first.cut();
-  const writer = await t.wire(null).open();
-  for (let n = 0; n < many; n++) await writer.settle([text(room, 'x'.repeat(100)), text(first.welcome.identity, 'x'.repeat(100))]);
-  const back = await reader.open();
-  return {
-    back,
-    room,
-    async end() {
-      const { violations } = t;
-      t.end();
-      await server.close();
-      assert.deepEqual(violations, []);
-    },
-  };
+  try {
+    const room = t.room();
+    const reader = t.wire(null);
+    const first = await reader.open();
+    await first.join(room);
+    await first.settle([text(room, 'seen by all')]);
+    await first.until(() => first.of(room).length === 1, 'what it has sent');
+    first.cut();
+    const writer = await t.wire(null).open();
+    for (let n = 0; n < many; n++) await writer.settle([text(room, 'x'.repeat(100)), text(first.welcome.identity, 'x'.repeat(100))]);
+    await look({ back: await reader.open(), room });
+    assert.deepEqual(t.violations, []);
+  } finally {
+    t.end();
+    await server.close();
+  }
 }
