@@ -34,6 +34,13 @@ pub(crate) struct Firefox {
     pub(crate) driver: PathBuf,
 }
 
+/// WebKitGTK's small browser, the program that drives it, and the screen in memory that both need: WebKit has no headless mode.
+pub(crate) struct WebKit {
+    pub(crate) browser: PathBuf,
+    pub(crate) driver: PathBuf,
+    pub(crate) screen: PathBuf,
+}
+
 /// The standard library for WebAssembly.
 pub(crate) fn wasm_target() -> Result<()> {
     let sysroot = proc::read(proc::command("rustc").args(["--print", "sysroot"]))?;
@@ -204,6 +211,35 @@ fn geckodriver() -> Result<PathBuf> {
         })?;
     }
     Ok(program)
+}
+
+/// WebKit from the environment, from where Debian puts it, or from the system's package manager.
+pub(crate) fn webkit() -> Result<WebKit> {
+    if let Some(found) = find_webkit()? {
+        return Ok(found);
+    }
+    let advice = "WebKit is needed: install WebKitGTK's driver and browser, and Xvfb (Debian: webkit2gtk-driver xvfb xauth), \
+                  or set WEBKITWEBDRIVER, MINIBROWSER and XVFB to their paths";
+    apt_install(&["webkit2gtk-driver", "xvfb", "xauth"]).map_err(|error| format!("{advice}{error}"))?;
+    find_webkit()?.ok_or_else(|| advice.to_owned())
+}
+
+fn find_webkit() -> Result<Option<WebKit>> {
+    let driver = chosen("WEBKITWEBDRIVER", &["WebKitWebDriver"])?;
+    let screen = chosen("XVFB", &["Xvfb"])?;
+    let browser = chosen("MINIBROWSER", &["MiniBrowser"])?.or_else(minibrowser);
+    let all = browser.zip(driver).zip(screen);
+    Ok(all.map(|((browser, driver), screen)| WebKit { browser, driver, screen }))
+}
+
+/// The browser is no command for users, so it is not on PATH.
+fn minibrowser() -> Option<PathBuf> {
+    let libraries = fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
+    let places = libraries.flat_map(|library| {
+        ["webkitgtk-6.0", "webkit2gtk-4.1", "webkit2gtk-4.0"]
+            .map(|version| library.join(version).join("MiniBrowser"))
+    });
+    places.into_iter().find(|place| place.is_file())
 }
 
 /// The program that a variable names, or the first of these on PATH.

@@ -70,12 +70,7 @@ const RUNNERS: &[Runner] = &[
         long: false,
         run: packaging,
     },
-    Runner {
-        name: "e2e",
-        about: "the built package in headless Chromium and Firefox",
-        long: false,
-        run: e2e,
-    },
+    Runner { name: "e2e", about: "the built package in Chromium, Firefox and WebKit", long: false, run: e2e },
     Runner { name: "demo", about: "the demo page, every button", long: false, run: demo },
     Runner {
         name: "wasm-pack",
@@ -389,6 +384,15 @@ fn e2e(session: &mut Session) -> Result<()> {
         Ok(found) => drop(command.env("FIREFOX", found.firefox).env("GECKODRIVER", found.driver)),
         // The tests skip Firefox where there is none and say so; on CI, where nobody would read that, they fail.
         Err(error) => say(&format!("· without Firefox: {error}")),
+    }
+    match setup::webkit() {
+        Ok(found) => drop(
+            command
+                .env("WEBKITWEBDRIVER", found.driver)
+                .env("MINIBROWSER", found.browser)
+                .env("XVFB", found.screen),
+        ),
+        Err(error) => say(&format!("· without WebKit: {error}")),
     }
     command.env("EVERWIRE_SERVER_BIN", server::binary()?).env("EVERWIRE_CONFORM_BIN", server::conform()?);
     if session.long {

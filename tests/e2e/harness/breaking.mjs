@@ -17,14 +17,15 @@ const DEADLINE_MS = 120_000;
  * - `everyMs` between two messages of a page; `count` where it is not the usual one; `long`: every so many are so long
  * - `hurried`: the pages dial at once after a loss, so that many fit into a short time
  * - `kills`: the server is killed
+ * - `brief`: belongs to the short selection
  */
 export function scenarios({ seed, randomMs }) {
   const everyMs = 12;
   return [
-    { title: `${RESETS} resets of each link`, inject: each(resets), everyMs: 5, hurried: true },
-    { title: 'links silent both ways, then up, then down', inject: each(silences), everyMs: 10 },
+    { title: `${RESETS} resets of each link`, inject: each(resets), everyMs: 5, hurried: true, brief: true },
+    { title: 'links silent both ways, then up, then down', inject: each(silences), everyMs: 10, brief: true },
     { title: `an outage of ${OUTAGE_MS / 1_000} s`, inject: each(outage), everyMs: 5 },
-    { title: `kill -9 of the server, ${KILLS} times`, inject: kills, everyMs: 5, kills: true },
+    { title: `kill -9 of the server, ${KILLS} times`, inject: kills, everyMs: 5, kills: true, brief: true },
     {
       title: `${SLOW_RATE / 1024} KiB/s, every 100th of ${LONG_BYTES / 1024} KiB`,
       inject: each(cutOnce), everyMs: 5, bytesPerSecond: SLOW_RATE, long: { every: 100, bytes: LONG_BYTES },

@@ -1,23 +1,48 @@
-// Chromium and Firefox behind one interface: `{ version, site, page({ hear }), close() }`, and of a page
-// `{ evaluate(steps, argument), problems(), close() }`. `hear` is called with all that the page says by `window.tell(message)`.
+// Chromium, Firefox and WebKit behind one interface: `{ version, site, page({ hear, url }), close() }`, and of a page
+// `{ goto(url), evaluate(steps, argument), problems(), close(), pid }`. `hear` is called with all that the page says by
+// `window.tell(message)` until it goes elsewhere. `pid` is the process id of its browser; `family` of `programs.mjs` has the others.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { startLab } from './browser.mjs';
 import { listen } from './channel.mjs';
 import * as firefox from './firefox.mjs';
 import { startSite } from './site.mjs';
+import * as webkit from './webkit.mjs';
 
-export const browsers = [
+const all = [
   { name: 'Chromium', missing: false, start: startChromium },
-  { name: 'Firefox', missing: firefox.missing, start: startFirefox },
+  { name: 'Firefox', missing: firefox.missing, start: () => startDriven(firefox) },
+  { name: 'WebKit', missing: webkit.missing, start: () => startDriven(webkit) },
 ];
+
+/** Those that `BROWSERS` names (`chromium,webkit`), or all. */
+export const browsers = all.filter(({ name }) => !process.env.BROWSERS || named(process.env.BROWSERS).includes(name.toLowerCase()));
+
+/** Calls `register(browser)` for each that is here. Whoever works without one is told; CI is not to pass without one. */
+export function inEachBrowser(register) {
+  for (const browser of browsers) {
+    if (!browser.missing) register(browser);
+    else test(browser.name, { skip: process.env.CI ? false : browser.missing }, () => assert.fail(browser.missing));
+  }
+}
+
+function named(list) {
+  return list.split(',').map((name) => name.trim().toLowerCase());
+}
 
 async function startChromium() {
   const lab = await startLab();
+  const cdp = await lab.browser.newBrowserCDPSession();
+  const { processInfo } = await cdp.send('SystemInfo.getProcessInfo');
+  const pid = processInfo.find(({ type }) => type === 'browser').id;
   return {
     version: lab.browser.version(),
     site: lab.site,
-    page: telling(lab.site, async () => {
-      const page = await lab.page();
+    page: telling(lab.site, async (url) => {
+      const page = await lab.page({ url });
       return {
+        pid,
+        goto: (url) => page.goto(url),
         evaluate: (steps, argument) => page.evaluate(steps, argument),
         problems: async () => page.problems,
         close: () => page.context().close(),
@@ -27,13 +52,13 @@ async function startChromium() {
   };
 }
 
-async function startFirefox() {
+async function startDriven({ start }) {
   const site = await startSite();
-  const browser = await firefox.start();
+  const browser = await start();
   return {
     version: browser.version,
     site,
-    page: telling(site, () => browser.page(`${site.origin}/`)),
+    page: telling(site, browser.page),
     async close() {
       await browser.close();
       await site.close();
@@ -43,8 +68,9 @@ async function startFirefox() {
 
 /** Pages that can tell their test something. */
 function telling(site, open) {
-  return async ({ hear }) => {
-    const page = await open();
+  return async ({ hear, url = `${site.origin}/` } = {}) => {
+    const page = await open(url);
+    if (!hear) return page;
     const channel = site.channel(hear);
     await page.evaluate(listen, channel.url);
     return {
