@@ -2,7 +2,7 @@
 // that speaks the protocol. Every message is looked up by name at the other page: nothing is lost, nothing comes twice,
 // nothing comes out of order. Where a server loses its memory, both ends are told exactly what that has cost.
 import assert from 'node:assert/strict';
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -77,12 +77,17 @@ async function run(lab, kind, { title, inject, count = MESSAGES, everyMs, long, 
     await everyEnd(ends, ({ ended }) => ended.size === ends.length, 'everything to have arrived').catch(() => {});
     const reports = {};
     const problems = [];
-    for (const { name, page } of ends) {
-      reports[name] = await page.evaluate(() => window.end.report());
+    const secrets = [];
+    for (const { name, page, token, marker } of ends) {
+      const { drawn, ...report } = await page.evaluate(() => window.end.report());
+      reports[name] = report;
+      assert.ok(drawn.length > 0, 'it has drawn its producer');
+      secrets.push(token, marker, ...drawn);
       problems.push(...(await page.problems()));
     }
     await Promise.all(ends.map(({ page }) => page.evaluate(() => window.end.close())));
-    return { title, faults, problems, reports, ms: performance.now() - began, pages: NAMES.map((name) => account(reports[name], reports)) };
+    const log = await server.leaks(secrets);
+    return { title, faults, problems, reports, log, ms: performance.now() - began, pages: NAMES.map((name) => account(reports[name], reports)) };
   } finally {
     for (const { page, proxy } of ends) {
       await page.close();
@@ -105,20 +110,22 @@ async function open(lab, { name, server, bytesPerSecond, hurried }) {
     said.emit('change');
   };
   const page = await lab.page({ hear });
+  const [token, marker] = [server.token(name), randomBytes(16).toString('hex')];
   await page.evaluate(async (options) => {
     window.end = await import('/page/exactly-once.mjs');
     await window.end.start(options);
-  }, { url: proxy.url + server.path, name, hurried });
-  return { name, page, proxy, said };
+  }, { url: proxy.url + server.path, name, token, hurried, marker });
+  return { name, page, proxy, said, token, marker };
 }
 
 function everyEnd(ends, condition, what) {
   return Promise.all(ends.map(({ said }) => until(said, 'change', () => condition(said), { deadline: DEADLINE_MS, what })));
 }
 
-function check({ reports, pages, problems, faults }, { durable }, { count = MESSAGES, kills }) {
+function check({ reports, pages, problems, faults, log }, { durable }, { count = MESSAGES, kills }) {
   assert.deepEqual(problems, [], 'no uncaught error, no unhandled rejection');
   assert.ok(faults > 0, 'the faults have happened');
+  assert.deepEqual(log.found, [], 'no token, content or producer in what the server has logged');
   const forgets = kills && !durable;
   for (const sum of pages) {
     assert.equal(sum.sent, NAMES.length * count);
@@ -150,13 +157,13 @@ async function report() {
   const rows = [];
   for (const { browser, version, server, durable, rows: of } of ran) {
     rows.push({ group: `${browser} ${version}, ${server} (${durable ? 'durable' : 'in memory'})` });
-    for (const { title, pages, faults, reports, ms } of of) {
+    for (const { title, pages, faults, reports, log, ms } of of) {
       const numbers = ['sent', 'received', 'lost', 'duplicated', 'outOfOrder', 'toldSender', 'toldReceiver', 'silent'];
       const links = Object.values(reports).map(({ told }) => told.filter(({ what }) => what === 'open').length).join(' / ');
-      rows.push([title, faults, ...numbers.map((name) => both(pages, name)), links, (ms / 1_000).toFixed(1)]);
+      rows.push([title, faults, ...numbers.map((name) => both(pages, name)), links, (log.bytes / 1_000).toFixed(0), (ms / 1_000).toFixed(1)]);
     }
   }
-  const columns = ['fault', 'faults', 'sent', 'received', 'lost', 'duplicated', 'out of order', 'told sender', 'told receiver', 'silent', 'links', 's'];
+  const columns = ['fault', 'faults', 'sent', 'received', 'lost', 'duplicated', 'out of order', 'told sender', 'told receiver', 'silent', 'links', 'log, kB', 's'];
   console.log(`\neverwire/exactly-once, two pages to each other; what each page should have received, and has\n\n${table(columns, rows)}\n`);
   for (const { name, missing } of browsers) if (missing) console.log(`${name} has not run: ${missing}`);
   for (const { name, missing } of servers) if (missing()) console.log(`${name} has not run: ${missing()}`);

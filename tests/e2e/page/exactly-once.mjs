@@ -4,15 +4,18 @@ import { connect } from 'everwire/exactly-once';
 let wire;
 let room;
 let me;
+let marker; // in every content
+const drawn = []; // whatever may be a producer, as a log would show it
 const received = []; // [from, at], in the order of arrival
 const fates = [];
 const told = []; // `after` so many messages
 let receipts = []; // ids that the present log of the server vouches for
 
 /** Connects, joins the room and resolves once it is in. Who is in a hurry dials at once after every loss, as a user who presses a button. */
-export async function start({ url, name, hurried }) {
-  me = name;
-  wire = connect(url, { echo: true });
+export async function start({ url, name, token, hurried, marker: mark }) {
+  [me, marker] = [name, mark];
+  watchDraws();
+  wire = connect(url, { token, echo: true });
   const report = (what, detail) => {
     const entry = { what, after: received.length, time: Date.now(), ...detail };
     told.push(entry);
@@ -36,6 +39,21 @@ export async function start({ url, name, hurried }) {
   });
   room.on('end', ({ content }) => window.tell({ what: 'end', from: content.from }));
   await room.joined;
+}
+
+/** Producers are drawn, 16 octets each, and told to nobody but the server. */
+function watchDraws() {
+  const draw = crypto.getRandomValues.bind(crypto);
+  crypto.getRandomValues = (array) => {
+    draw(array);
+    if (array instanceof Uint8Array) {
+      for (let at = 0; at + 16 <= array.length; at += 16) {
+        const octets = Array.from(array.subarray(at, at + 16));
+        drawn.push(octets.map((octet) => octet.toString(16).padStart(2, '0')).join(''), octets.join(', '));
+      }
+    }
+    return array;
+  };
 }
 
 /** The receipts of the log that has just been found gone which an event does not name; it names 1,024 at the most. */
@@ -64,7 +82,7 @@ function sendOne(at, filling) {
   const fate = { at, settled: 0, rejected: null, durable: null };
   fates.push(fate);
   const id = `${me} ${at}`;
-  return room.send('text', { from: me, at, filling }, { id }).then(
+  return room.send('text', { from: me, at, filling, marker }, { id }).then(
     ({ durable }) => {
       fate.settled++;
       fate.durable = durable;
@@ -76,9 +94,9 @@ function sendOne(at, filling) {
 
 /** Sends what stands behind everything else: who has it has all that will come. */
 export async function finish() {
-  await room.send('end', { from: me });
+  await room.send('end', { from: me, marker });
 }
 
-export const report = () => ({ received, fates, told, queued: wire.queued, state: wire.state });
+export const report = () => ({ received, fates, told, drawn, queued: wire.queued, state: wire.state });
 
 export const close = () => wire.close();
