@@ -71,7 +71,8 @@ fn bytes_are_bounded() {
 fn a_backlog_is_counted_from_where_its_reader_stands() {
     let octets = |messages: u64| messages * (100 + STORED_OVERHEAD_OCTETS);
     let by_number = MemoryConfig { messages_max: 6, backlog_messages_max: 2, ..MemoryConfig::default() };
-    let by_octets = MemoryConfig { backlog_messages_max: usize::MAX, backlog_octets_max: octets(2), ..by_number };
+    let by_octets =
+        MemoryConfig { backlog_messages_max: usize::MAX, backlog_octets_max: octets(2), ..by_number };
     for config in [by_number, by_octets] {
         let mut bench = Bench::with(config);
         bench.engine.record_changes();

@@ -18,7 +18,10 @@ async fn a_link_that_never_answers_does_not_hold_up_a_drain() {
     // From here on nobody reads, writes or closes at the other end.
     tokio::time::timeout(HANG, server.drain(Duration::ZERO, "shutdown")).await.unwrap();
     let metrics = tokio::task::spawn_blocking(move || get(address, "/metrics")).await.unwrap();
-    assert!(metrics.lines().any(|line| line == "everwire_links_open 1"), "it still waits for the close:\n{metrics}");
+    assert!(
+        metrics.lines().any(|line| line == "everwire_links_open 1"),
+        "it still waits for the close:\n{metrics}"
+    );
     // What it would have read, had it been there: its time was up, and it was told so.
     let (said, code) = tokio::task::spawn_blocking(move || rest(link)).await.unwrap();
     assert!(said.iter().any(|frame| frame.starts_with("goaway 0 10000\n")), "{said:?}");

@@ -433,7 +433,8 @@ impl<P: Payload> Engine<P> for Memory<P> {
         now: Instant,
     ) -> Result<Vec<(Subject, u64)>, Failure> {
         self.enter(epoch, now)?;
-        let answer = |(subject, from): (&Subject, u64)| (subject.clone(), self.log.trimmed_for(subject, from));
+        let answer =
+            |(subject, from): (&Subject, u64)| (subject.clone(), self.log.trimmed_for(subject, from));
         Ok(filter.iter().map(answer).collect())
     }
 

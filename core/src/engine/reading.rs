@@ -132,8 +132,9 @@ impl<'a, P> Merge<'a, P> {
             Rest::Inbox(rest) => rest.next_back(),
             Rest::Lane(rest) => {
                 let place = if upwards { rest.next() } else { rest.next_back() };
-                place
-                    .and_then(|place| messages.get(messages.partition_point(|entry| entry.message.s < place.s)))
+                place.and_then(|place| {
+                    messages.get(messages.partition_point(|entry| entry.message.s < place.s))
+                })
             }
         };
         if let Some(entry) = next {

@@ -11,9 +11,7 @@ use super::phase::NodeEvent;
 use super::rooms::answers_code;
 use super::timer::NodeTimer;
 use super::wrong;
-use crate::engine::{
-    Answer, Call, Claim, Claimed, Failure, LogEpoch, Producer, Read, Refused, Subject,
-};
+use crate::engine::{Answer, Call, Claim, Claimed, Failure, LogEpoch, Producer, Read, Refused, Subject};
 use crate::frame::NUMBER_MAX;
 use crate::session::Hello;
 use crate::session::down::{Asked, Content, Opening, Standing, head_call};
