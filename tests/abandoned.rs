@@ -10,20 +10,26 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-/// The browser says that it is Apple's, as long as this lives.
-struct Safari;
+/// The browser says whose it is, as long as this lives: every WebKit, on Linux too, says that it is Apple's.
+struct Vendor;
 
-impl Safari {
-    fn pretend() -> Self {
-        js_sys::eval(
-            "Object.defineProperty(navigator, 'vendor', { value: 'Apple Computer, Inc.', configurable: true })",
-        )
-        .unwrap();
+impl Vendor {
+    fn apple() -> Self {
+        Self::pretend("Apple Computer, Inc.")
+    }
+
+    fn other() -> Self {
+        Self::pretend("Google Inc.")
+    }
+
+    fn pretend(name: &str) -> Self {
+        let property = format!("{{ value: '{name}', configurable: true }}");
+        js_sys::eval(&format!("Object.defineProperty(navigator, 'vendor', {property})")).unwrap();
         Self
     }
 }
 
-impl Drop for Safari {
+impl Drop for Vendor {
     fn drop(&mut self) {
         js_sys::eval("delete navigator.vendor").unwrap();
     }
@@ -31,6 +37,7 @@ impl Drop for Safari {
 
 #[wasm_bindgen_test]
 async fn closed_at_once_where_that_is_safe() {
+    let _vendor = Vendor::other();
     let wire = connect().connect_timeout(std::time::Duration::from_secs(1)).build().unwrap();
     let first = next_server().await;
     assert_eq!(first.close_calls().len(), 0);
@@ -40,7 +47,7 @@ async fn closed_at_once_where_that_is_safe() {
 
 #[wasm_bindgen_test]
 async fn left_alone_and_closed_if_it_opens() {
-    let _safari = Safari::pretend();
+    let _safari = Vendor::apple();
     let wire = connect().build().unwrap();
     let server = next_server().await;
     let log = Log::of(&wire);
@@ -58,7 +65,7 @@ async fn left_alone_and_closed_if_it_opens() {
 
 #[wasm_bindgen_test]
 async fn dropped_with_its_wire() {
-    let _safari = Safari::pretend();
+    let _safari = Vendor::apple();
     let before = listeners();
     let wire = connect().build().unwrap();
     let server = next_server().await;
@@ -72,7 +79,7 @@ async fn dropped_with_its_wire() {
 
 #[wasm_bindgen_test]
 async fn a_dial_that_never_ends_is_given_up() {
-    let _safari = Safari::pretend();
+    let _safari = Vendor::apple();
     let wire = connect().connect_timeout(std::time::Duration::from_secs(1)).build().unwrap();
     let log = Log::of(&wire);
     let first = next_server().await;

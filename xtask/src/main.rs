@@ -8,6 +8,7 @@ mod clauses;
 mod conform;
 mod count;
 mod demo;
+mod engines;
 mod model;
 mod npm;
 mod package;

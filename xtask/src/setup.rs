@@ -39,6 +39,8 @@ pub(crate) struct WebKit {
     pub(crate) browser: PathBuf,
     pub(crate) driver: PathBuf,
     pub(crate) screen: PathBuf,
+    /// Runs a program on a screen of its own.
+    pub(crate) screen_run: PathBuf,
 }
 
 /// The standard library for WebAssembly.
@@ -228,8 +230,10 @@ fn find_webkit() -> Result<Option<WebKit>> {
     let driver = chosen("WEBKITWEBDRIVER", &["WebKitWebDriver"])?;
     let screen = chosen("XVFB", &["Xvfb"])?;
     let browser = chosen("MINIBROWSER", &["MiniBrowser"])?.or_else(minibrowser);
-    let all = browser.zip(driver).zip(screen);
-    Ok(all.map(|((browser, driver), screen)| WebKit { browser, driver, screen }))
+    // xvfb-run cannot do without xauth.
+    let screen_run = which("xauth").and_then(|_| which("xvfb-run"));
+    let all = browser.zip(driver).zip(screen.zip(screen_run));
+    Ok(all.map(|((browser, driver), (screen, screen_run))| WebKit { browser, driver, screen, screen_run }))
 }
 
 /// The browser is no command for users, so it is not on PATH.
@@ -264,11 +268,15 @@ fn apt_install(packages: &[&str]) -> Result<()> {
 /// Whether apt-get can be used without asking for a password, and if so whether through sudo.
 fn apt() -> Option<bool> {
     which("apt-get")?;
-    let id = proc::read(Command::new("id").arg("-u")).ok()?;
-    if id.trim() == "0" {
+    if is_root() {
         return Some(false);
     }
     proc::quiet(Command::new("sudo").args(["-n", "true"])).ok().map(|()| true)
+}
+
+/// Whether this is the superuser.
+pub(crate) fn is_root() -> bool {
+    proc::read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }
 
 fn apt_get(sudo: bool) -> Command {

@@ -11,6 +11,7 @@ use crate::Result;
 use crate::conform;
 use crate::count::{Format, Tally, count};
 use crate::demo;
+use crate::engines::{self, Others};
 use crate::model;
 use crate::npm;
 use crate::package::{self, Built, Variant};
@@ -61,7 +62,7 @@ const RUNNERS: &[Runner] = &[
     },
     Runner { name: "doc", about: "the examples in the documentation", long: false, run: doc },
     Runner { name: "xtask", about: "this command itself", long: false, run: xtask },
-    Runner { name: "wasm", about: "the shell, in headless Chromium", long: false, run: wasm },
+    Runner { name: "wasm", about: "the shell, in Chromium, Firefox and WebKit", long: false, run: wasm },
     Runner { name: "facade", about: "TypeScript: types and unit tests", long: false, run: facade },
     Runner { name: "build", about: "the npm package, its checks and size bounds", long: false, run: build },
     Runner {
@@ -151,6 +152,7 @@ struct Session {
     tally: Tally,
     failures: Vec<String>,
     browser: OnceCell<Result<Browser>>,
+    others: OnceCell<Others>,
     published: OnceCell<Result<Built>>,
     trap: OnceCell<Result<Built>>,
 }
@@ -162,6 +164,7 @@ impl Session {
             tally: Tally::default(),
             failures: Vec::new(),
             browser: OnceCell::new(),
+            others: OnceCell::new(),
             published: OnceCell::new(),
             trap: OnceCell::new(),
         }
@@ -205,6 +208,17 @@ impl Session {
 
     fn browser(&self) -> Result<&Browser> {
         self.browser.get_or_init(setup::browser).as_ref().map_err(Clone::clone)
+    }
+
+    fn others(&self) -> &Others {
+        self.others.get_or_init(Others::find)
+    }
+
+    /// Fails for each engine that is missing where all should be.
+    fn complain(&mut self) {
+        for error in self.others().missing.clone() {
+            self.fail(&error);
+        }
     }
 
     fn package(&self, variant: Variant) -> Result<&Built> {
@@ -314,36 +328,14 @@ fn xtask(session: &mut Session) -> Result<()> {
 
 fn wasm(session: &mut Session) -> Result<()> {
     setup::wasm_target()?;
-    let tools = setup::wasm_bindgen()?;
-    let browser = session.browser()?;
-    let mut command = proc::cargo();
-    command
-        .args([
-            "test",
-            "--no-fail-fast",
-            "--package",
-            "everwire",
-            "--target",
-            setup::WASM,
-            "--lib",
-            "--tests",
-        ])
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", tools.join("wasm-bindgen-test-runner"))
-        .env("CHROMEDRIVER", &browser.driver)
-        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", webdriver_json(browser)?);
-    session.tests(Format::Cargo, &mut command);
+    let args =
+        ["test", "--no-fail-fast", "--package", "everwire", "--target", setup::WASM, "--lib", "--tests"];
+    for (name, mut command) in session.others().cargo(session.browser()?, &args)? {
+        say(&format!("\n  {name}"));
+        session.tests(Format::Cargo, &mut command);
+    }
+    session.complain();
     Ok(())
-}
-
-/// The committed capabilities, and the browser that was found: the driver alone would look only in its usual places.
-fn webdriver_json(browser: &Browser) -> Result<PathBuf> {
-    const FILE: &str = "webdriver.json";
-    let committed = fs::read_to_string(root().join(FILE)).map_err(|error| format!("{FILE}: {error}"))?;
-    let binary = format!("\"binary\": {:?},\n    \"args\"", browser.chromium.display().to_string());
-    let file = workspace::target()?.join(FILE);
-    fs::write(&file, committed.replacen("\"args\"", &binary, 1))
-        .map_err(|error| format!("{}: {error}", file.display()))?;
-    Ok(file)
 }
 
 fn facade(session: &mut Session) -> Result<()> {
@@ -380,20 +372,7 @@ fn e2e(session: &mut Session) -> Result<()> {
     let trap = session.package(Variant::Trap)?.dir.clone();
     let mut command = node_test();
     command.env("EVERWIRE_PKG", package).env("EVERWIRE_PKG_TRAP", trap).env("CHROMIUM", chromium);
-    match setup::firefox() {
-        Ok(found) => drop(command.env("FIREFOX", found.firefox).env("GECKODRIVER", found.driver)),
-        // The tests skip Firefox where there is none and say so; on CI, where nobody would read that, they fail.
-        Err(error) => say(&format!("· without Firefox: {error}")),
-    }
-    match setup::webkit() {
-        Ok(found) => drop(
-            command
-                .env("WEBKITWEBDRIVER", found.driver)
-                .env("MINIBROWSER", found.browser)
-                .env("XVFB", found.screen),
-        ),
-        Err(error) => say(&format!("· without WebKit: {error}")),
-    }
+    session.others().tell(&mut command);
     command.env("EVERWIRE_SERVER_BIN", server::binary()?).env("EVERWIRE_CONFORM_BIN", server::conform()?);
     if session.long {
         command.env("EVERWIRE_LONG", "1");
@@ -415,7 +394,7 @@ fn wasm_pack(session: &mut Session) -> Result<()> {
     let path = proc::path_with(&setup::wasm_bindgen()?)?;
     let (driver, capabilities) = {
         let browser = session.browser()?;
-        (browser.driver.clone(), webdriver_json(browser)?)
+        (browser.driver.clone(), engines::chromium_capabilities(browser)?)
     };
     let out = workspace::target()?.join("wasm-pack");
     let mut build = proc::command(&program);
