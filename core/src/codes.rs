@@ -71,6 +71,12 @@ codes! {
         WriteFailed = "write-failed",
         /// The WebAssembly instance trapped.
         CoreDied = "core-died",
+        /// The page was looked at again.
+        Visible = "visible",
+        /// The page came back from the back/forward cache.
+        Restored = "restored",
+        /// The page was put away into the back/forward cache: it dials when it is back.
+        Suspended = "suspended",
     }
 }
 

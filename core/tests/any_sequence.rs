@@ -34,6 +34,10 @@ enum Input {
     Wake(u64),
     Online,
     Offline,
+    NetworkChanged,
+    Visible(bool),
+    Suspend,
+    Resume,
 }
 
 fn input() -> impl Strategy<Value = Input> {
@@ -73,6 +77,10 @@ fn input() -> impl Strategy<Value = Input> {
         1 => (1000u64..100_000_000).prop_map(Input::Wake),
         1 => Just(Input::Online),
         1 => Just(Input::Offline),
+        1 => Just(Input::NetworkChanged),
+        2 => any::<bool>().prop_map(Input::Visible),
+        1 => Just(Input::Suspend),
+        1 => Just(Input::Resume),
     ]
 }
 
@@ -83,10 +91,10 @@ fn config() -> impl Strategy<Value = Config> {
         prop_oneof![Just(ExpectReply::No), Just(ExpectReply::Yes), Just(ExpectReply::Learn)],
         (1u32..20, prop_oneof![0u64..2000, Just(1 << 20)], any::<bool>()),
         (0u64..40_000, 0u64..40_000, 1.0f64..10.0),
-        (prop_oneof![Just(20_000u64), 0u64..30_000], any::<bool>(), prop_oneof![1u32..400, Just(100_000)]),
+        (prop_oneof![Just(20_000u64), 0u64..30_000], any::<(bool, bool)>(), prop_oneof![1u32..400, Just(100_000)]),
     )
         .prop_map(
-            |(attempts_max, interval, expect_reply, outbox, backoff, (connect, has_token, bytes))| Config {
+            |(attempts_max, interval, expect_reply, outbox, backoff, (connect, (has_token, rests_hidden), bytes))| Config {
                 backoff: BackoffConfig {
                     delay_min: ms(backoff.0),
                     delay_max: ms(backoff.1),
@@ -102,6 +110,7 @@ fn config() -> impl Strategy<Value = Config> {
                 message_bytes_max: bytes,
                 connect_timeout: ms(connect),
                 has_token,
+                rests_hidden,
             },
         )
 }
@@ -126,6 +135,8 @@ struct Model {
     next_ticket: u32,
     /// The longest delay that there may be: 30 s, and the windows that were instructed, up to 10 min.
     delay_max: Duration,
+    /// The page is put away or hidden: nothing may be due.
+    away: bool,
 }
 
 impl Model {
@@ -202,7 +213,9 @@ impl Model {
             prop_assert_eq!((waiting, written, self.live, self.client.next_deadline()), (0, 0, None, None));
         } else if self.client.phase() != Phase::Idle {
             let watched = self.client.next_deadline().is_some();
-            prop_assert!(watched || matches!(self.client.phase(), Phase::Open), "nothing would ever happen");
+            let rests = self.away && self.client.phase() == Phase::Waiting;
+            let fine = watched || rests || self.client.phase() == Phase::Open;
+            prop_assert!(fine, "nothing would ever happen");
         }
         Ok(())
     }
@@ -266,6 +279,28 @@ impl Model {
             }
             Input::Online => client.handle_online(now),
             Input::Offline => client.handle_offline(now),
+            Input::NetworkChanged => client.handle_network_changed(now),
+            Input::Visible(visible) => {
+                self.away = !visible;
+                client.handle_visible(visible, now);
+                if visible {
+                    prop_assert!(client.phase() != Phase::Waiting || client.next_deadline().is_some());
+                }
+            }
+            Input::Suspend => {
+                self.away = true;
+                client.handle_suspend(now);
+                let linked = matches!(
+                    client.phase(),
+                    Phase::Asking | Phase::Dialling | Phase::Proving | Phase::Open | Phase::Closing
+                );
+                prop_assert!(!linked, "a link would keep the page out of the cache");
+            }
+            Input::Resume => {
+                self.away = false;
+                client.handle_resume(now);
+                prop_assert!(client.phase() != Phase::Waiting || client.next_deadline().is_some());
+            }
         }
         self.carry_out()
     }
@@ -288,6 +323,7 @@ proptest! {
             final_end: false,
             next_ticket: 0,
             delay_max: secs(30),
+            away: false,
         };
         for input in inputs {
             model.feed(input, &config)?;

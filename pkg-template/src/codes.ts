@@ -19,6 +19,9 @@ export const cause: readonly Cause[] = [
   'max-attempts',
   'write-failed',
   'core-died',
+  'visible',
+  'restored',
+  'suspended',
 ];
 
 /** Why a ticket left without being settled. From `IN_DOUBT` on it had been written. */

@@ -94,7 +94,10 @@ export type Cause =
   | 'auth-refused'
   | 'max-attempts'
   | 'write-failed'
-  | 'core-died';
+  | 'core-died'
+  | 'visible'
+  | 'restored'
+  | 'suspended';
 
 /**
  * - `closed`: the wire is closing or closed

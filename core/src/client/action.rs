@@ -22,6 +22,8 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// Whether there is a token that could be asked for again.
     pub has_token: bool,
+    /// Whether a wait lasts for as long as the page is hidden, as it should on a phone.
+    pub rests_hidden: bool,
 }
 
 impl Default for Config {
@@ -33,6 +35,7 @@ impl Default for Config {
             message_bytes_max: 1 << 20,
             connect_timeout: Duration::from_secs(20),
             has_token: false,
+            rests_hidden: false,
         }
     }
 }

@@ -162,7 +162,7 @@ impl Client {
             // `reconnect()` in a loop, from hammering the server. It delays; it never refuses. A wait that is short
             // already is kept: drawn anew at every call it would shrink to nothing.
             let short = self.config.backoff.delay_min;
-            if self.timers.at(Timer::Backoff).is_some_and(|due| due.since(now) > short) {
+            if self.timers.at(Timer::Backoff).is_none_or(|due| due.since(now) > short) {
                 self.timers.set(Timer::Backoff, now + self.random.within(short));
             }
             return;

@@ -2,6 +2,7 @@
 
 mod action;
 mod flow;
+mod page;
 
 use std::collections::VecDeque;
 
@@ -73,6 +74,7 @@ pub struct Client {
     phase: Phase,
     told: State,
     offline: bool,
+    hidden: bool,
     draining: bool,
     number: u32,
     link: Link,
@@ -96,6 +98,7 @@ impl Client {
             phase: Phase::Idle,
             told: State::Connecting,
             offline: false,
+            hidden: false,
             draining: false,
             number: 0,
             link: Link::default(),
@@ -352,7 +355,7 @@ impl Client {
         }
     }
 
-    // ---- inputs: the clock and the page ----
+    // ---- inputs: the clock ----
 
     /// A deadline may have passed.
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -363,6 +366,8 @@ impl Client {
                 }
                 Timer::Connect => self.lose(Cause::ConnectTimeout, Ground::Crowded, Closed::NONE, now),
                 Timer::Prove => self.prove(now),
+                // A phone lets the socket of a hidden page stall: it is dialled when the page is looked at.
+                Timer::Backoff if self.hidden && self.config.rests_hidden => {}
                 Timer::Backoff => {
                     self.step(Event::Redial);
                     self.ask(now);
@@ -388,40 +393,6 @@ impl Client {
                 Timer::Drain => self.shut(now),
                 Timer::Handshake => self.handshake_over(Closed::NONE, now),
             }
-        }
-    }
-
-    /// The machine has slept: the wall clock jumped against the monotonic one.
-    pub fn handle_wake(&mut self, now: Instant) {
-        // What comes in now may have waited in a buffer all the while: it confirms nothing that was written before.
-        self.outbox.restamp(now);
-        // Queued events are delivered after the timers: whatever was due while asleep asks again.
-        if self.timers.at(Timer::Reply).is_some_and(|due| due <= now) {
-            self.beat(now);
-        } else {
-            self.probe(now);
-        }
-        self.redial(Cause::Wake, now);
-    }
-
-    /// The browser says that the network is back.
-    pub fn handle_online(&mut self, now: Instant) {
-        self.offline = false;
-        self.tell();
-        self.probe(now);
-        self.redial(Cause::Online, now);
-    }
-
-    /// The browser says that there is no network. It is a hint: an open link is asked, not killed.
-    pub fn handle_offline(&mut self, now: Instant) {
-        self.offline = true;
-        self.tell();
-        self.probe(now);
-        if self.phase == Phase::Waiting {
-            let due = now + self.backoff.delay_offline(now, &mut self.random);
-            // What a server asked for is not cut short by having no network.
-            let sticky = self.timers.at(Timer::Backoff).filter(|_| self.backoff.spreading());
-            self.timers.set(Timer::Backoff, sticky.map_or(due, |sticky| sticky.max(due)));
         }
     }
 }
