@@ -19,7 +19,8 @@ const binary = path.resolve(root, process.env.EVERWIRE_SERVER_BIN ?? 'target/rel
 /**
  * - `durable`: whether what it has stored survives `kill -9`
  * - `missing()`: why it cannot be had, or false
- * - `command({ port, origin, home, secret })`: program and arguments; `home` is a directory of its own, `secret` a file of it
+ * - `command({ port, origin, home, secret })`: program and arguments; `home` is a directory of its own, `secret` a file of it. Without
+ *   a token everybody is let in, anonymously
  * - `token(name, secret)`: what makes its bearer `user_name`
  * - `path`: of its WebSocket endpoint
  * - `says`: what its log holds if it is one
@@ -30,7 +31,7 @@ export const servers = [
     durable: true,
     missing: () => existsSync(binary) ? false : `no program at ${path.relative(root, binary)}: set EVERWIRE_SERVER_BIN`,
     command: ({ port, origin, home, secret }) =>
-      [binary, '--listen', `127.0.0.1:${port}`, '--jwt-secret-file', secret, '--origin', origin, '--data', path.join(home, 'data')],
+      [binary, '--listen', `127.0.0.1:${port}`, '--anonymous', '--jwt-secret-file', secret, '--origin', origin, '--data', path.join(home, 'data')],
     token: webToken,
     path: '/ws',
     says: 'welcomed',
