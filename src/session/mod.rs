@@ -4,6 +4,7 @@
 
 mod driver;
 pub mod exports;
+mod facade;
 pub mod host;
 mod inbound;
 mod outbound;
