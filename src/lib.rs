@@ -24,6 +24,7 @@ mod driver;
 mod envelope;
 mod error;
 mod event;
+pub mod exactly_once;
 mod handlers;
 mod host;
 #[cfg(any(feature = "npm", feature = "session"))]
@@ -36,6 +37,9 @@ mod page;
 #[cfg(feature = "session")]
 #[doc(hidden)]
 pub mod session;
+#[cfg(not(feature = "session"))]
+mod session;
+mod slot;
 mod time;
 mod timer;
 #[cfg(not(feature = "trap-hooks"))]

@@ -25,7 +25,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::Closure;
 use web_sys::WebSocket;
 
-use super::inbound::Inbound;
+use super::frame::Inbound;
 use super::page;
 use crate::clock::Clock;
 use crate::link::{self, Sink, Transport, WebSocketLink, empty};
@@ -53,6 +53,9 @@ pub(crate) trait Host: 'static {
     }
     /// All that the machine wanted is done, for now.
     fn drained(&self, _batch: &mut Self::Batch) {}
+
+    /// An entry is over, nothing is borrowed, and the timer is armed: now the application may be called.
+    fn finished(&self) {}
 
     // ---- what the machine says, action by action ----
 
@@ -122,7 +125,7 @@ pub(crate) struct Driver<H: Host> {
 
 impl<H: Host> Driver<H> {
     /// A wire that does nothing until [`Self::connect`].
-    pub(super) fn new(config: Config, seed: u64, producer: Producer, host: H) -> Rc<Self> {
+    pub(crate) fn new(config: Config, seed: u64, producer: Producer, host: H) -> Rc<Self> {
         Rc::new_cyclic(|me| Self {
             me: me.clone(),
             host,
@@ -138,17 +141,25 @@ impl<H: Host> Driver<H> {
         })
     }
 
+    pub(crate) fn host(&self) -> &H {
+        &self.host
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.client.borrow().state()
+    }
+
     // ---- entries: the application and the host ----
 
     /// One entry of the application's: what it wants of the machine, between the clock and the drain.
-    pub(super) fn enter<T>(&self, input: impl FnOnce(&mut Client, Instant) -> T) -> T {
+    pub(crate) fn enter<T>(&self, input: impl FnOnce(&mut Client, Instant) -> T) -> T {
         let now = self.begin(Place::Export);
         let answer = input(&mut self.client.borrow_mut(), now);
         self.finish(now);
         answer
     }
 
-    pub(super) fn connect(&self) {
+    pub(crate) fn connect(&self) {
         let now = self.begin(Place::Export);
         if self.client.borrow().phase() == Phase::Idle {
             let me = self.me.clone();
@@ -175,7 +186,7 @@ impl<H: Host> Driver<H> {
 
     /// The one entry that does not drain at once: what is submitted in one turn shares frames, so the host calls
     /// [`Self::turn_over`] when the turn is over. Any other entry before that drains it along.
-    pub(super) fn submit(
+    pub(crate) fn submit(
         &self,
         message: Outgoing,
         ttl: Option<Duration>,
@@ -202,18 +213,18 @@ impl<H: Host> Driver<H> {
     }
 
     /// Lets out what was submitted in the turn.
-    pub(super) fn turn_over(&self) {
+    pub(crate) fn turn_over(&self) {
         if self.gathering.get().is_some() {
             self.enter(|_, _| ());
         }
     }
 
     /// True if it went out.
-    pub(super) fn cast(&self, cast: Cast) -> bool {
+    pub(crate) fn cast(&self, cast: Cast) -> bool {
         self.enter(|client, now| client.cast(cast, now))
     }
 
-    pub(super) fn join(&self, room: Subject) -> Result<(), Unfit> {
+    pub(crate) fn join(&self, room: Subject) -> Result<(), Unfit> {
         self.enter(|client, now| {
             client.admits_room(&room)?;
             client.handle_join(room, now);
@@ -221,11 +232,11 @@ impl<H: Host> Driver<H> {
         })
     }
 
-    pub(super) fn page(&self, ask: PageAsk) -> Result<(), PageUnfit> {
+    pub(crate) fn page(&self, ask: PageAsk) -> Result<(), PageUnfit> {
         self.enter(|client, now| client.page(ask, now))
     }
 
-    pub(super) fn handlers_settled(&self, deliveries: &[f64]) {
+    pub(crate) fn handlers_settled(&self, deliveries: &[f64]) {
         self.enter(|client, now| {
             for delivery in deliveries {
                 client.handle_settled(Delivery(*delivery as u64), now);
@@ -234,7 +245,7 @@ impl<H: Host> Driver<H> {
     }
 
     /// The host has made a socket.
-    pub(super) fn dialled(&self, link: u64, socket: WebSocket, token_changed: bool, fresh: [Producer; 3]) {
+    pub(crate) fn dialled(&self, link: u64, socket: WebSocket, token_changed: bool, fresh: [Producer; 3]) {
         let now = self.begin(Place::Export);
         let wanted = {
             let client = self.client.borrow();
@@ -300,6 +311,7 @@ impl<H: Host> Driver<H> {
         self.host.drained(&mut batch);
         self.draining.set(false);
         self.arm(now);
+        self.host.finished();
     }
 
     fn current(&self) -> Option<Rc<WebSocketLink>> {

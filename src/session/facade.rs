@@ -12,7 +12,7 @@ use web_sys::WebSocket;
 
 use super::driver::{Ended, Host};
 use super::host::{NONE, SessionHost, number};
-use super::inbound::Inbound;
+use super::frame::Inbound;
 use super::{gather, outbound};
 use crate::instance::InstanceHost;
 
