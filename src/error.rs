@@ -141,11 +141,17 @@ impl fmt::Display for Error {
             Self::MaxAttempts => f.write_str("the limit of attempts in a row was reached"),
             Self::Connect { message } => write!(f, "no socket can be made: {message}"),
             Self::Option { name, range } => write!(f, "option {name} must be {range}"),
-            Self::Expired => f.write_str("the message was not written within its ttl, or not answered in time"),
+            Self::Expired => {
+                f.write_str("the message was not written within its ttl, or not answered in time")
+            }
             Self::Replaced => f.write_str("a newer message of the same key took its place"),
             Self::Refused { code } => write!(f, "the server refused it: {code}"),
-            Self::InDoubt => f.write_str("the outcome is not known: the wire closed, or the time of a request was over"),
-            Self::Unknown => f.write_str("the server no longer knows this client: the message may have arrived"),
+            Self::InDoubt => {
+                f.write_str("the outcome is not known: the wire closed, or the time of a request was over")
+            }
+            Self::Unknown => {
+                f.write_str("the server no longer knows this client: the message may have arrived")
+            }
             Self::Denied { code } => write!(f, "not let into the room: {code}"),
             Self::LinkLost => f.write_str("the connection ended before the page came"),
             Self::Lost => f.write_str("the log of the position is gone"),
@@ -155,7 +161,9 @@ impl fmt::Display for Error {
             Self::StoreStalled => f.write_str("the server answers, and stores nothing"),
             Self::TooSlow => f.write_str("the link is too slow for the message that it carries"),
             Self::HandlerUnsettled => f.write_str("a message has not been processed for 60 s"),
-            Self::WindowShut => f.write_str("nothing has been processed for 60 s, and the server may push no more"),
+            Self::WindowShut => {
+                f.write_str("nothing has been processed for 60 s, and the server may push no more")
+            }
         }
     }
 }

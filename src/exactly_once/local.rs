@@ -417,9 +417,8 @@ impl Local {
             }
             FromServer::Lost => bodies::read_lost(whole).map(|lost| Found::Lost(lost.epoch, lost.loss)),
             FromServer::Goaway { .. } => bodies::read_goaway(whole).map(|goaway| {
-                let url = goaway
-                    .url
-                    .filter(|url| may_follow(url, &self.url.borrow(), &self.options.redirects));
+                let url =
+                    goaway.url.filter(|url| may_follow(url, &self.url.borrow(), &self.options.redirects));
                 let redirect = url.is_some();
                 if let Some(url) = url {
                     *self.redirect.borrow_mut() = Some(url.into());
@@ -428,7 +427,9 @@ impl Local {
             }),
             FromServer::Auth => bodies::read_renewal(whole)
                 .map(|renewal| Found::Auth { expires: renewal.expires, renewed: renewal.renewed }),
-            _ => bodies::split(whole, header.payload()).map(|elements| self.elements(header, &elements, None)),
+            _ => {
+                bodies::split(whole, header.payload()).map(|elements| self.elements(header, &elements, None))
+            }
         };
         found.unwrap_or(Found::Unreadable)
     }
@@ -458,7 +459,11 @@ impl Local {
     // ---- the dial ----
 
     /// Asks for the token, then does this with it, unless the link is no longer wanted.
-    fn with_token(&self, link: u64, then: impl FnOnce(&Driver<Self>, Result<Option<String>, Error>) + 'static) {
+    fn with_token(
+        &self,
+        link: u64,
+        then: impl FnOnce(&Driver<Self>, Result<Option<String>, Error>) + 'static,
+    ) {
         let Some(driver) = self.driver() else { return };
         match &self.options.token {
             Token::None => then(&driver, Ok(None)),
@@ -470,7 +475,8 @@ impl Local {
                 js_sys::futures::spawn_local(async move {
                     let answer = asked.await;
                     // The wire may be gone by now, and the dial may have been given up.
-                    let Some(driver) = to.upgrade().filter(|driver| driver.host().dialling.get() == link) else {
+                    let Some(driver) = to.upgrade().filter(|driver| driver.host().dialling.get() == link)
+                    else {
                         return;
                     };
                     let answer = answer.and_then(|token| match token_fault(&token) {
@@ -626,9 +632,7 @@ impl Host for Local {
                 self.tell(Event::Settled { id, kind, durable });
                 return;
             }
-            Exit::Refused(code) => {
-                (Undelivered::Refused, Error::Refused { code: code.as_str().to_owned() })
-            }
+            Exit::Refused(code) => (Undelivered::Refused, Error::Refused { code: code.as_str().to_owned() }),
             Exit::Dropped(why) => dropped(*why),
         };
         self.fail(pending, reason, error);
@@ -687,14 +691,16 @@ impl Host for Local {
 
     fn unbacked(&self, unbacked: &Unbacked) {
         let settled = self.settled.borrow();
-        let id = |ticket: &Ticket| settled.iter().rev().find(|(one, _)| one == ticket).map(|(_, id)| id.clone());
+        let id =
+            |ticket: &Ticket| settled.iter().rev().find(|(one, _)| one == ticket).map(|(_, id)| id.clone());
         self.tell(Event::Unbacked { ids: unbacked.tickets.iter().filter_map(id).collect() });
     }
 
     fn answered(&self, ticket: Ticket) {
         let reply = self.in_hand.borrow_mut().first_mut().and_then(Option::take);
         if let Some(slot) = self.take_answer(ticket) {
-            let reply = reply.ok_or_else(|| Error::Content { message: "the answer is no message".to_owned() });
+            let reply =
+                reply.ok_or_else(|| Error::Content { message: "the answer is no message".to_owned() });
             self.call(Call::Answer(slot, reply));
         }
     }

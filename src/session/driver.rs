@@ -94,6 +94,7 @@ pub(crate) trait Host: 'static {
 
 /// What the machine says of an end, and what the `close` event said.
 pub(crate) struct Ended {
+    #[cfg_attr(not(feature = "session"), expect(dead_code, reason = "the facade's alone"))]
     pub(crate) link: u64,
     pub(crate) why: Why,
     pub(crate) code: u16,

@@ -11,8 +11,8 @@ use wasm_bindgen::JsValue;
 use web_sys::WebSocket;
 
 use super::driver::{Ended, Host};
-use super::host::{NONE, SessionHost, number};
 use super::frame::Inbound;
+use super::host::{NONE, SessionHost, number};
 use super::{gather, outbound};
 use crate::instance::InstanceHost;
 

@@ -8,9 +8,9 @@ pub(crate) mod driver;
 pub mod exports;
 #[cfg(feature = "session")]
 mod facade;
+pub(crate) mod frame;
 #[cfg(feature = "session")]
 pub mod host;
-pub(crate) mod frame;
 #[cfg(feature = "session")]
 mod inbound;
 #[cfg(feature = "session")]
