@@ -72,7 +72,7 @@ impl Wire {
         content: &T,
         to: impl Into<Option<&'a str>>,
     ) -> Sending {
-        self.draft(kind).to_maybe(to.into()).send(content)
+        self.draft(kind).addressed(to.into()).send(content)
     }
 
     /// A message with more to be said about it than its receiver.
@@ -246,10 +246,10 @@ pub struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// A room or an identity. Default: none.
     pub fn to(self, to: &'a str) -> Self {
-        self.to_maybe(Some(to))
+        self.addressed(Some(to))
     }
 
-    fn to_maybe(self, to: Option<&'a str>) -> Self {
+    fn addressed(self, to: Option<&'a str>) -> Self {
         Self { to, ..self }
     }
 
