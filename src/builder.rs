@@ -255,7 +255,7 @@ impl fmt::Debug for Builder {
     }
 }
 
-fn in_range(span: everwire_core::Duration, min_ms: u64, max_ms: u64) -> bool {
+pub(crate) fn in_range(span: everwire_core::Duration, min_ms: u64, max_ms: u64) -> bool {
     let millis = everwire_core::Duration::from_millis;
     millis(min_ms) <= span && span <= millis(max_ms)
 }
@@ -266,7 +266,7 @@ fn is_token(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte))
 }
 
-fn normalised(url: &str) -> Result<String, Error> {
+pub(crate) fn normalised(url: &str) -> Result<String, Error> {
     let refuse = |message: &str| Err(Error::Connect { message: String::from(message) });
     let location = GLOBAL.with(Global::location);
     let parsed = match &location {

@@ -46,6 +46,45 @@ pub enum Error {
         /// What it may be.
         range: &'static str,
     },
+    /// Exactly once: it was not written within its `ttl`; of a request also: not answered in time before it was written.
+    Expired,
+    /// Exactly once: a newer message of its `key` took its place.
+    Replaced,
+    /// Exactly once: the server refused the message. It is not in the log and never will be.
+    Refused {
+        /// The code of the server.
+        code: String,
+    },
+    /// Exactly once: the wire closed, or a request's time was over, before the outcome was known.
+    InDoubt,
+    /// Exactly once: the server no longer knows this client (its log is gone, or it was away for 30 days). The message may be in the log or not.
+    Unknown,
+    /// Exactly once: not let into a room, or put out of it.
+    Denied {
+        /// The code of the server.
+        code: String,
+    },
+    /// Exactly once: of a page of history, the connection ended before it came; it may be asked for again.
+    LinkLost,
+    /// Exactly once: of a page of history, the log of its position is gone.
+    Lost,
+    /// Exactly once: the server, or this client, has broken the protocol; three times in a row end the wire.
+    Protocol {
+        /// Which clause of docs/PROTOCOL.md, if it is known.
+        clause: String,
+    },
+    /// Exactly once: three connections in a row opened and brought no `welcome`. The wire goes on.
+    NotSpoken,
+    /// Exactly once: the server says that its log cannot be reached. The wire goes on.
+    Unavailable,
+    /// Exactly once: messages stay unsettled although the server answers. The wire goes on.
+    StoreStalled,
+    /// Exactly once: three links in a row were too slow for one long frame. The wire goes on.
+    TooSlow,
+    /// Exactly once: a message has been in a stream's or handler's hands for 60 s.
+    HandlerUnsettled,
+    /// Exactly once: nothing has been processed for 60 s, and the server may send no more until something is.
+    WindowShut,
 }
 
 impl Error {
@@ -65,6 +104,21 @@ impl Error {
             Self::MaxAttempts => "max-attempts",
             Self::Connect { .. } => "connect",
             Self::Option { .. } => "option",
+            Self::Expired => "expired",
+            Self::Replaced => "replaced",
+            Self::Refused { .. } => "refused",
+            Self::InDoubt => "in-doubt",
+            Self::Unknown => "unknown",
+            Self::Denied { .. } => "denied",
+            Self::LinkLost => "link-lost",
+            Self::Lost => "lost",
+            Self::Protocol { .. } => "protocol-error",
+            Self::NotSpoken => "not-spoken",
+            Self::Unavailable => "unavailable",
+            Self::StoreStalled => "store-stalled",
+            Self::TooSlow => "too-slow",
+            Self::HandlerUnsettled => "handler-unsettled",
+            Self::WindowShut => "window-shut",
         }
     }
 }
@@ -87,6 +141,29 @@ impl fmt::Display for Error {
             Self::MaxAttempts => f.write_str("the limit of attempts in a row was reached"),
             Self::Connect { message } => write!(f, "no socket can be made: {message}"),
             Self::Option { name, range } => write!(f, "option {name} must be {range}"),
+            Self::Expired => {
+                f.write_str("the message was not written within its ttl, or not answered in time")
+            }
+            Self::Replaced => f.write_str("a newer message of the same key took its place"),
+            Self::Refused { code } => write!(f, "the server refused it: {code}"),
+            Self::InDoubt => {
+                f.write_str("the outcome is not known: the wire closed, or the time of a request was over")
+            }
+            Self::Unknown => {
+                f.write_str("the server no longer knows this client: the message may have arrived")
+            }
+            Self::Denied { code } => write!(f, "not let into the room: {code}"),
+            Self::LinkLost => f.write_str("the connection ended before the page came"),
+            Self::Lost => f.write_str("the log of the position is gone"),
+            Self::Protocol { clause } => write!(f, "the protocol was broken: {clause}"),
+            Self::NotSpoken => f.write_str("three connections in a row opened and brought no welcome"),
+            Self::Unavailable => f.write_str("the server says that it is not available"),
+            Self::StoreStalled => f.write_str("the server answers, and stores nothing"),
+            Self::TooSlow => f.write_str("the link is too slow for the message that it carries"),
+            Self::HandlerUnsettled => f.write_str("a message has not been processed for 60 s"),
+            Self::WindowShut => {
+                f.write_str("nothing has been processed for 60 s, and the server may push no more")
+            }
         }
     }
 }
@@ -116,6 +193,21 @@ mod tests {
             Error::MaxAttempts,
             Error::Connect { message: message() },
             Error::Option { name: "factor", range: "1 to 10" },
+            Error::Expired,
+            Error::Replaced,
+            Error::Refused { code: message() },
+            Error::InDoubt,
+            Error::Unknown,
+            Error::Denied { code: message() },
+            Error::LinkLost,
+            Error::Lost,
+            Error::Protocol { clause: message() },
+            Error::NotSpoken,
+            Error::Unavailable,
+            Error::StoreStalled,
+            Error::TooSlow,
+            Error::HandlerUnsettled,
+            Error::WindowShut,
         ];
         let mut codes: Vec<_> = all.iter().map(Error::code).collect();
         for error in &all {

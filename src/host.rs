@@ -20,7 +20,8 @@ use crate::driver::{Driver, Host};
 use crate::envelope::{self, Envelope, HEARTBEAT, Meta, Outgoing};
 use crate::event::Event;
 use crate::handlers::Handlers;
-use crate::wire::{Receipt, Slot};
+use crate::slot::Slot;
+use crate::wire::Receipt;
 use crate::{Error, time};
 
 #[wasm_bindgen]
@@ -38,12 +39,12 @@ struct Pending {
     text: Option<JsString>,
     /// A written message is never written again; its text is kept for the event if it is lost.
     written: bool,
-    slot: Rc<Slot>,
+    slot: Rc<Slot<Receipt>>,
 }
 
 /// What is told to the application when all is settled.
 enum Call {
-    Fill(Rc<Slot>, Result<Receipt, Error>),
+    Fill(Rc<Slot<Receipt>>, Result<Receipt, Error>),
     Event(Event),
     Message(Envelope),
     /// The wire has closed for good: nobody is called any more, and what the handlers own is let go.
@@ -112,7 +113,7 @@ impl LocalHost {
         kind: &str,
         content: &T,
         to: Option<&str>,
-        slot: &Rc<Slot>,
+        slot: &Rc<Slot<Receipt>>,
     ) -> (String, Ticket, Result<u32, Error>) {
         // Each by itself unpredictable: one that comes back is taken for proof that it had arrived.
         let id: String = random().iter().map(|byte| format!("{byte:02x}")).collect();

@@ -12,6 +12,8 @@
 //! # Ok(()) }
 //! ```
 //!
+//! This is best effort, for any JSON WebSocket server. [`exactly_once`] is for servers that speak `everwire.v1`.
+//!
 //! [`Wire`] is the connection as an application holds it: it works at once, offline too, and survives many sockets.
 //! Handlers run after everything is settled, so that they may send, close, subscribe and unsubscribe at any point.
 //!
@@ -24,6 +26,7 @@ mod driver;
 mod envelope;
 mod error;
 mod event;
+pub mod exactly_once;
 mod handlers;
 mod host;
 #[cfg(any(feature = "npm", feature = "session"))]
@@ -36,6 +39,9 @@ mod page;
 #[cfg(feature = "session")]
 #[doc(hidden)]
 pub mod session;
+#[cfg(not(feature = "session"))]
+mod session;
+mod slot;
 mod time;
 mod timer;
 #[cfg(not(feature = "trap-hooks"))]
@@ -52,6 +58,11 @@ pub use error::Error;
 pub use event::Event;
 pub use everwire_core::{Cause, ExpectReply, Overflow, Reason, State};
 pub use wire::{Closing, Level, Receipt, Sending, Subscription, Wire};
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 #[cfg(all(test, target_family = "wasm"))]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

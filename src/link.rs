@@ -40,10 +40,8 @@ extern "C" {
     fn close_with(this: &Socket, code: u16, reason: &JsString) -> Result<(), JsValue>;
     #[wasm_bindgen(method, getter, structural, js_name = close)]
     fn close_function(this: &Socket) -> Function;
-    #[cfg(feature = "session")]
     #[wasm_bindgen(method, getter, structural, js_name = bufferedAmount)]
     fn buffered_amount(this: &Socket) -> f64;
-    #[cfg(feature = "session")]
     #[wasm_bindgen(method, getter, structural)]
     fn protocol(this: &Socket) -> JsValue;
 
@@ -174,13 +172,11 @@ pub(crate) fn abandon(socket: &WebSocket) {
 }
 
 /// The octets that a socket has not handed on.
-#[cfg(feature = "session")]
 pub(crate) fn buffered(socket: &WebSocket) -> u64 {
     socket.unchecked_ref::<Socket>().buffered_amount() as u64
 }
 
 /// The subprotocol that the server has selected.
-#[cfg(feature = "session")]
 pub(crate) fn protocol(socket: &WebSocket) -> JsValue {
     socket.unchecked_ref::<Socket>().protocol()
 }

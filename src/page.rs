@@ -18,13 +18,10 @@ extern "C" {
     #[wasm_bindgen(method, getter, structural)]
     fn navigator(this: &Global) -> Option<Navigator>;
 
-    #[cfg(feature = "session")]
     #[wasm_bindgen(method, getter, structural)]
     fn document(this: &Global) -> Option<Document>;
 
-    #[cfg(feature = "session")]
     type Document;
-    #[cfg(feature = "session")]
     #[wasm_bindgen(method, getter, structural)]
     fn hidden(this: &Document) -> JsValue;
 
@@ -38,7 +35,6 @@ extern "C" {
     pub(crate) type PageEvent;
     #[wasm_bindgen(method, getter, structural, js_name = type)]
     pub(crate) fn kind(this: &PageEvent) -> JsValue;
-    #[cfg(feature = "session")]
     #[wasm_bindgen(method, getter, structural)]
     pub(crate) fn persisted(this: &PageEvent) -> JsValue;
 }
@@ -90,7 +86,6 @@ pub(crate) fn offline() -> bool {
 }
 
 /// Whether there is a page and nobody looks at it.
-#[cfg(feature = "session")]
 pub(crate) fn is_hidden() -> bool {
     GLOBAL.with(|global| global.document().is_some_and(|document| document.hidden().is_truthy()))
 }

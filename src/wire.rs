@@ -1,11 +1,10 @@
 //! The Rust API: one wire, as an application holds it.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use everwire_core::{CLOSE_NORMAL, Refusal, State, Ticket};
@@ -16,6 +15,7 @@ use crate::driver::Driver;
 use crate::envelope::Envelope;
 use crate::event::Event;
 use crate::host::LocalHost;
+use crate::slot::Slot;
 use crate::{Error, time};
 
 /// One logical, long-lived connection. It survives many sockets.
@@ -161,7 +161,7 @@ pub enum Level {
 pub struct Sending {
     id: String,
     ticket: Ticket,
-    slot: Rc<Slot>,
+    slot: Rc<Slot<Receipt>>,
     wire: Weak<Driver<LocalHost>>,
 }
 
@@ -181,44 +181,7 @@ impl Future for Sending {
     type Output = Result<Receipt, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut inner = self.slot.0.borrow_mut();
-        match &inner.result {
-            Some(result) => Poll::Ready(result.clone()),
-            None => {
-                inner.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-}
-
-/// Where the result of a [`Sending`] is put.
-#[derive(Default)]
-pub(crate) struct Slot(RefCell<Filling>);
-
-#[derive(Default)]
-struct Filling {
-    result: Option<Result<Receipt, Error>>,
-    waker: Option<Waker>,
-}
-
-impl Slot {
-    /// The first result counts.
-    pub(crate) fn fill(&self, result: Result<Receipt, Error>) {
-        let waker = {
-            let mut inner = self.0.borrow_mut();
-            inner.result.get_or_insert(result);
-            inner.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl fmt::Debug for Slot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Slot")
+        self.slot.poll(context)
     }
 }
 

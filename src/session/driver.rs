@@ -11,45 +11,106 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use everwire_core::engine::{Producer, Subject};
-use everwire_core::frame::BATCH_BYTES_MAX;
+use everwire_core::frame::{BATCH_BYTES_MAX, PageMark};
 use everwire_core::session::Client;
-use everwire_core::session::client::{Action, Cast, Close, Config, Outbound, PageAsk, PageUnfit, Phase, Why};
-use everwire_core::session::down::{Delivery, Unfit};
-use everwire_core::session::up::{Exit, Exited, Outgoing, Written};
-use everwire_core::{Closed, Duration, Instant, Refusal};
-use js_sys::{Float64Array, Function, JsString, Uint32Array};
+use everwire_core::session::client::{
+    Action, Cast, Close, Config, Notice, Opened, Outbound, PageAsk, PageFailure, PageId, PageUnfit, Phase,
+    Unbacked, Why,
+};
+use everwire_core::session::down::{Delivery, Started, Taken, Unfit};
+use everwire_core::session::up::{Dropped, Exited, Outgoing};
+use everwire_core::{Closed, Duration, Instant, Refusal, State, Ticket};
+use js_sys::{Function, JsString};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::Closure;
 use web_sys::WebSocket;
 
-use super::host::{NONE, SessionHost, number};
-use super::inbound::Inbound;
-use super::{gather, outbound, page};
+use super::frame::Inbound;
+use super::page;
 use crate::clock::Clock;
-use crate::instance::InstanceHost;
 use crate::link::{self, Sink, Transport, WebSocketLink, empty};
 use crate::page::{Page, PageEvent, is_hidden, offline};
 use crate::timer::Timer;
 use crate::trap::{self, Place};
 use crate::yard::{self, Remains};
 
+/// Whoever holds payloads and promises for the machine. Nothing here runs code of the user: it is queued.
+pub(crate) trait Host: 'static {
+    /// What of one drain is told together.
+    type Batch: Default;
+
+    /// Ask for url and token and make a socket; then [`Driver::dialled`], or the machine's `handle_dial_failed`.
+    fn dial(&self, link: u64, redirected: bool);
+    /// The socket is of no more use.
+    fn forget_socket(&self);
+    /// Writes a frame that begins with this; false if the socket did not take it.
+    fn write(&self, socket: &WebSocket, head: &str, frame: &Outbound) -> bool;
+    /// Reads one frame, and keeps its elements in hand until the next.
+    fn inspect(&self, data: &JsValue) -> Inbound;
+    /// Takes what is to be told together with its like: true if there is nothing more to do about it.
+    fn gathers(&self, _action: &Action, _batch: &mut Self::Batch) -> bool {
+        false
+    }
+    /// All that the machine wanted is done, for now.
+    fn drained(&self, _batch: &mut Self::Batch) {}
+
+    /// An entry is over, nothing is borrowed, and the timer is armed: now the application may be called.
+    fn finished(&self) {}
+
+    // ---- what the machine says, action by action ----
+
+    fn renew(&self, link: u64);
+    fn exited(&self, exited: &Exited, durable: bool);
+    fn opened(&self, opened: &Opened);
+    fn received(&self, taken: &Taken);
+    fn start(&self, _started: &Started) {}
+    fn joined(&self, room: &Subject, from: u64);
+    fn denied(&self, subject: &Subject, code: &str);
+    fn lost(&self, subjects: &[Subject]);
+    fn unbacked(&self, unbacked: &Unbacked);
+    fn answered(&self, ticket: Ticket);
+    fn unanswered(&self, ticket: Ticket, why: Dropped);
+    fn paged(&self, page: PageId, mark: PageMark, numbers: Vec<u64>);
+    fn page_failed(&self, page: PageId, why: &PageFailure);
+    fn casts(&self);
+    fn state(&self, state: State);
+    fn ended(&self, ended: Ended);
+    fn reconnecting(&self, attempt: u32, delay: Duration, why: Why, code: u16);
+    fn notice(&self, notice: Notice);
+
+    // ---- the browser ----
+
+    /// Wraps a function that is to be given to the browser.
+    fn guard(&self, function: &Function) -> Function {
+        function.clone()
+    }
+    /// What was wrapped must not be called any more.
+    fn release(&self, _guarded: &Function) {}
+    /// An entry through the timer begins: gloo-timers makes a closure of its own, which cannot be wrapped …
+    fn timer_begins(&self) {}
+    /// … and has ended.
+    fn timer_ended(&self) {}
+}
+
+/// What the machine says of an end, and what the `close` event said.
+pub(crate) struct Ended {
+    #[cfg_attr(not(feature = "session"), expect(dead_code, reason = "the facade's alone"))]
+    pub(crate) link: u64,
+    pub(crate) why: Why,
+    pub(crate) code: u16,
+    pub(crate) retry: Option<Duration>,
+    pub(crate) reason: JsString,
+    pub(crate) clean: bool,
+}
+
 struct Current {
     number: u64,
     transport: Rc<WebSocketLink>,
 }
 
-/// What of one drain crosses the boundary together: handlers to start, and messages that are settled.
-#[derive(Default)]
-struct Batch {
-    started: Vec<f64>,
-    settled: Vec<u32>,
-    durable: bool,
-}
-
-pub(crate) struct Driver {
+pub(crate) struct Driver<H: Host> {
     me: Weak<Self>,
-    host: SessionHost,
-    instance: &'static InstanceHost,
+    host: H,
     client: RefCell<Client>,
     clock: Cell<Clock>,
     /// When the messages of this turn began to gather, if nothing else has been done since, and their octets.
@@ -63,19 +124,12 @@ pub(crate) struct Driver {
     clean: Cell<bool>,
 }
 
-impl Driver {
+impl<H: Host> Driver<H> {
     /// A wire that does nothing until [`Self::connect`].
-    pub(super) fn new(
-        config: Config,
-        seed: u64,
-        producer: Producer,
-        host: SessionHost,
-        instance: &'static InstanceHost,
-    ) -> Rc<Self> {
+    pub(crate) fn new(config: Config, seed: u64, producer: Producer, host: H) -> Rc<Self> {
         Rc::new_cyclic(|me| Self {
             me: me.clone(),
             host,
-            instance,
             client: RefCell::new(Client::new(config, seed, producer)),
             clock: Cell::new(Clock::start()),
             gathering: Cell::new(None),
@@ -88,17 +142,25 @@ impl Driver {
         })
     }
 
+    pub(crate) fn host(&self) -> &H {
+        &self.host
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.client.borrow().state()
+    }
+
     // ---- entries: the application and the host ----
 
     /// One entry of the application's: what it wants of the machine, between the clock and the drain.
-    pub(super) fn enter<T>(&self, input: impl FnOnce(&mut Client, Instant) -> T) -> T {
+    pub(crate) fn enter<T>(&self, input: impl FnOnce(&mut Client, Instant) -> T) -> T {
         let now = self.begin(Place::Export);
         let answer = input(&mut self.client.borrow_mut(), now);
         self.finish(now);
         answer
     }
 
-    pub(super) fn connect(&self) {
+    pub(crate) fn connect(&self) {
         let now = self.begin(Place::Export);
         if self.client.borrow().phase() == Phase::Idle {
             let me = self.me.clone();
@@ -125,7 +187,7 @@ impl Driver {
 
     /// The one entry that does not drain at once: what is submitted in one turn shares frames, so the host calls
     /// [`Self::turn_over`] when the turn is over. Any other entry before that drains it along.
-    pub(super) fn submit(
+    pub(crate) fn submit(
         &self,
         message: Outgoing,
         ttl: Option<Duration>,
@@ -152,18 +214,18 @@ impl Driver {
     }
 
     /// Lets out what was submitted in the turn.
-    pub(super) fn turn_over(&self) {
+    pub(crate) fn turn_over(&self) {
         if self.gathering.get().is_some() {
             self.enter(|_, _| ());
         }
     }
 
     /// True if it went out.
-    pub(super) fn cast(&self, cast: Cast) -> bool {
+    pub(crate) fn cast(&self, cast: Cast) -> bool {
         self.enter(|client, now| client.cast(cast, now))
     }
 
-    pub(super) fn join(&self, room: Subject) -> Result<(), Unfit> {
+    pub(crate) fn join(&self, room: Subject) -> Result<(), Unfit> {
         self.enter(|client, now| {
             client.admits_room(&room)?;
             client.handle_join(room, now);
@@ -171,11 +233,11 @@ impl Driver {
         })
     }
 
-    pub(super) fn page(&self, ask: PageAsk) -> Result<(), PageUnfit> {
+    pub(crate) fn page(&self, ask: PageAsk) -> Result<(), PageUnfit> {
         self.enter(|client, now| client.page(ask, now))
     }
 
-    pub(super) fn handlers_settled(&self, deliveries: &[f64]) {
+    pub(crate) fn handlers_settled(&self, deliveries: &[f64]) {
         self.enter(|client, now| {
             for delivery in deliveries {
                 client.handle_settled(Delivery(*delivery as u64), now);
@@ -184,7 +246,7 @@ impl Driver {
     }
 
     /// The host has made a socket.
-    pub(super) fn dialled(&self, link: u64, socket: WebSocket, token_changed: bool, fresh: [Producer; 3]) {
+    pub(crate) fn dialled(&self, link: u64, socket: WebSocket, token_changed: bool, fresh: [Producer; 3]) {
         let now = self.begin(Place::Export);
         let wanted = {
             let client = self.client.borrow();
@@ -239,7 +301,7 @@ impl Driver {
         if self.draining.replace(true) {
             return;
         }
-        let mut batch = Batch::default();
+        let mut batch = H::Batch::default();
         loop {
             let action = self.client.borrow_mut().poll();
             match action {
@@ -247,91 +309,50 @@ impl Driver {
                 None => break,
             }
         }
-        self.flush(&mut batch);
+        self.host.drained(&mut batch);
         self.draining.set(false);
         self.arm(now);
-    }
-
-    /// In the order in which they came; only those of one kind that stand together go together.
-    fn flush(&self, batch: &mut Batch) {
-        if !batch.settled.is_empty() {
-            self.host.settled(&Uint32Array::from(batch.settled.as_slice()), batch.durable);
-            batch.settled.clear();
-        }
-        if !batch.started.is_empty() {
-            self.host.started(&Float64Array::from(batch.started.as_slice()));
-            batch.started.clear();
-        }
+        self.host.finished();
     }
 
     fn current(&self) -> Option<Rc<WebSocketLink>> {
         self.link.borrow().as_ref().map(|link| Rc::clone(&link.transport))
     }
 
-    fn perform(&self, action: Action, batch: &mut Batch, now: Instant) {
-        match action {
-            Action::Start(started) => {
-                if !batch.settled.is_empty() {
-                    self.flush(batch);
-                }
-                batch.started.push(number(started.delivery.0));
-                batch.started.push(number(started.s));
-                return;
-            }
-            Action::Exited { exited: Exited { ticket, exit: Exit::Settled, .. }, durable } => {
-                if !batch.started.is_empty() || batch.durable != durable {
-                    self.flush(batch);
-                }
-                batch.durable = durable;
-                batch.settled.push(ticket.0);
-                return;
-            }
-            _ => self.flush(batch),
+    fn perform(&self, action: Action, batch: &mut H::Batch, now: Instant) {
+        if self.host.gathers(&action, batch) {
+            return;
         }
         match action {
             Action::Write { link, frame } => self.write(link, &frame, now),
             Action::Dial { link, redirected } => {
                 self.reason.replace(empty());
                 self.clean.set(false);
-                self.host.dial(number(link), redirected);
+                self.host.dial(link, redirected);
             }
             Action::Leave { link, close } => self.leave(link, close),
-            Action::Renew { link } => self.host.renew(number(link)),
-            Action::Exited { exited, durable } => outbound::exited(&self.host, &exited, durable),
-            Action::Opened(opened) => outbound::opened(&self.host, &opened),
-            Action::Received(taken) => {
-                let indices = gather(taken.fresh.iter().map(|fresh| u32::from(fresh.index)));
-                if !indices.is_empty() {
-                    self.host.received(&Uint32Array::from(indices.as_slice()));
-                }
-            }
-            Action::Joined(place) => self.host.joined(place.subject.as_str(), number(place.from)),
-            Action::Denied { subject, code } => self.host.denied(subject.as_str(), &code),
-            Action::Lost { subjects, .. } => self.host.lost(&outbound::texts(&subjects)),
-            Action::Unbacked(unbacked) => outbound::unbacked(&self.host, &unbacked),
-            Action::Answered { ticket, .. } => self.host.answered(ticket.0),
-            Action::Unanswered { ticket, why, .. } => self.host.unanswered(ticket.0, outbound::dropped(why)),
-            Action::Paged { page, mark, numbers } => {
-                let numbers = gather(numbers.into_iter().map(number));
-                self.host.paged(page.0, mark as u32, &Float64Array::from(numbers.as_slice()));
-            }
-            Action::PageFailed { page, why } => outbound::page_failed(&self.host, page, &why),
-            Action::Casts => self.host.casts(),
-            Action::StateChanged(state) => self.host.state(state as u32),
             Action::Ended { link, why, code, retry } => self.ended(link, why, code, retry),
+            Action::Renew { link } => self.host.renew(link),
+            Action::Exited { exited, durable } => self.host.exited(&exited, durable),
+            Action::Opened(opened) => self.host.opened(&opened),
+            Action::Received(taken) => self.host.received(&taken),
+            Action::Start(started) => self.host.start(&started),
+            Action::Joined(place) => self.host.joined(&place.subject, place.from),
+            Action::Denied { subject, code } => self.host.denied(&subject, &code),
+            Action::Lost { subjects, .. } => self.host.lost(&subjects),
+            Action::Unbacked(unbacked) => self.host.unbacked(&unbacked),
+            Action::Answered { ticket, .. } => self.host.answered(ticket),
+            Action::Unanswered { ticket, why, .. } => self.host.unanswered(ticket, why),
+            Action::Paged { page, mark, numbers } => self.host.paged(page, mark, numbers),
+            Action::PageFailed { page, why } => self.host.page_failed(page, &why),
+            Action::Casts => self.host.casts(),
+            Action::StateChanged(state) => self.host.state(state),
             Action::Reconnecting { attempt, delay, why, code } => {
-                self.host.reconnecting(
-                    attempt,
-                    delay.as_millis_f64(),
-                    outbound::why_number(why),
-                    code.into(),
-                );
+                self.host.reconnecting(attempt, delay, why, code);
             }
-            Action::Notice(notice) => outbound::notice(&self.host, notice),
-            // For a record that outlives the instance; this host keeps none.
+            Action::Notice(notice) => self.host.notice(notice),
+            // For a record that outlives the instance; nobody keeps one yet.
             Action::Keep(_) | Action::Alone { .. } | Action::Produce { .. } | Action::Advanced { .. } => {}
-            // Both are above.
-            Action::Start(_) => {}
         }
     }
 
@@ -348,17 +369,7 @@ impl Driver {
         frame.head(&mut head);
         // It is ASCII.
         let head = String::from_utf8(head).unwrap_or_default();
-        let written = match frame {
-            Outbound::Hello(hello) => outbound::hello(&self.host, socket, &head, hello),
-            Outbound::Send(Written { messages, .. }) => {
-                let tickets = gather(messages.iter().map(|numbered| numbered.message.ticket.0));
-                let withdrawn = messages.first().is_some_and(|numbered| numbered.withdrawn);
-                self.host.send(socket, &head, &Uint32Array::from(tickets.as_slice()), withdrawn)
-            }
-            Outbound::Cast(cast) => self.host.cast(socket, &head, cast.ticket.0),
-            Outbound::Auth => self.host.auth(socket, &head),
-            _ => self.host.write(socket, &head),
-        };
+        let written = self.host.write(socket, &head, frame);
         if !written {
             self.client.borrow_mut().handle_write_failed(link, now);
         }
@@ -393,11 +404,8 @@ impl Driver {
                 self.retire(left);
             }
         }
-        let clause = if let Why::Broken { clause } = why { clause } else { "" };
         let reason = self.reason.replace(empty());
-        let retry_ms = retry.map_or(NONE, Duration::as_millis_f64);
-        let (why, clean) = (outbound::why_number(why), self.clean.get());
-        self.host.ended(number(link), why, code.into(), retry_ms, clause, &reason, clean);
+        self.host.ended(Ended { link, why, code, retry, reason, clean: self.clean.get() });
     }
 
     fn arm(&self, now: Instant) {
@@ -411,7 +419,7 @@ impl Driver {
     }
 
     fn fired(&self) {
-        self.instance.enter();
+        self.host.timer_begins();
         yard::sweep();
         {
             let _frame = yard::Frame::enter();
@@ -419,7 +427,7 @@ impl Driver {
             let now = self.begin(Place::Timer);
             self.finish(now);
         }
-        self.instance.leave();
+        self.host.timer_ended();
     }
 
     fn leave_page(&self) {
@@ -446,13 +454,13 @@ impl Driver {
     }
 }
 
-impl Sink for Driver {
+impl<H: Host> Sink for Driver<H> {
     fn guard(&self, function: &Function) -> Function {
-        self.instance.guard(function)
+        self.host.guard(function)
     }
 
     fn release(&self, guarded: &Function) {
-        self.instance.release(guarded);
+        self.host.release(guarded);
     }
 
     fn link_opened(&self, link: u32) {
@@ -469,8 +477,7 @@ impl Sink for Driver {
         let _frame = yard::Frame::enter();
         let now = self.begin(Place::Socket);
         if let Some((number, _)) = self.of(link) {
-            self.host.inspect(data);
-            let inbound = Inbound::of(&self.host);
+            let inbound = self.host.inspect(data);
             let head = inbound.head.as_bytes();
             self.client.borrow_mut().handle_frame(number, head, inbound.shape, inbound.body(), now);
         }
@@ -490,7 +497,7 @@ impl Sink for Driver {
     }
 }
 
-impl Driver {
+impl<H: Host> Driver<H> {
     /// The link in use, if an event is of it.
     fn of(&self, link: u32) -> Option<(u64, Rc<WebSocketLink>)> {
         let current = self.link.borrow();
@@ -499,7 +506,7 @@ impl Driver {
     }
 }
 
-impl Drop for Driver {
+impl<H: Host> Drop for Driver<H> {
     fn drop(&mut self) {
         if let Some(link) = self.link.take() {
             self.retire(link);

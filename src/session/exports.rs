@@ -13,6 +13,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::WebSocket;
 
 use super::driver::Driver;
+use super::facade::Facade;
 pub use super::host::SessionHost;
 pub use crate::instance::InstanceHost;
 use crate::instance::{Instance, Numbers};
@@ -22,10 +23,10 @@ use crate::link;
 const PRODUCER_BYTES: usize = 16;
 
 thread_local! {
-    static INSTANCE: Cell<Option<&'static Instance<Driver>>> = const { Cell::new(None) };
+    static INSTANCE: Cell<Option<&'static Instance<Driver<Facade>>>> = const { Cell::new(None) };
 }
 
-fn wire(handle: u32) -> Option<Rc<Driver>> {
+fn wire(handle: u32) -> Option<Rc<Driver<Facade>>> {
     INSTANCE.get()?.wire(handle)
 }
 
@@ -65,7 +66,7 @@ pub fn instance_start(instance: InstanceHost) {
 pub fn wire_create(host: SessionHost, config: &Float64Array, secret: &[u8]) -> u32 {
     let Some(instance) = INSTANCE.get() else { return 0 };
     let (config, seed) = decode(config);
-    instance.keep(Driver::new(config, seed, producer(secret, 0), host, &instance.host))
+    instance.keep(Driver::new(config, seed, producer(secret, 0), Facade::new(host, &instance.host)))
 }
 
 /// The wire is wanted.

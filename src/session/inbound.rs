@@ -1,33 +1,15 @@
 //! What the host has found in a frame, as the machine takes it.
 
-use everwire_core::engine::{LogEpoch, RefusalCode, Subject};
+use everwire_core::engine::{RefusalCode, Subject};
 use everwire_core::frame::{Form, Shape};
-use everwire_core::session::client::Body;
 use everwire_core::session::down::{Element, Loss, Place};
 use everwire_core::session::up::Producing;
 use everwire_core::session::{Limits, Secret, Welcome};
 use js_sys::Array;
 
+use super::frame::{Found, Inbound};
 use super::gather;
 use super::host::SessionHost;
-
-/// A frame's body, read.
-enum Found {
-    None,
-    Welcome(Box<Welcome>),
-    Lost(LogEpoch, Loss),
-    Goaway { redirect: bool },
-    Auth { expires: Option<u64>, renewed: bool },
-    Elements(Vec<Element>),
-    Unreadable,
-}
-
-/// A frame, read.
-pub(super) struct Inbound {
-    pub(super) head: String,
-    pub(super) shape: Shape,
-    body: Found,
-}
 
 impl Inbound {
     /// Takes what [`SessionHost::inspect`] has left.
@@ -38,18 +20,6 @@ impl Inbound {
         let form = if parts.flag() { Form::Binary } else { Form::Text };
         let shape = Shape { form, body_bytes: parts.optional(), envelope_bytes: parts.optional() };
         Self { head, shape, body: parts.body(kind) }
-    }
-
-    pub(super) fn body(&self) -> Body<'_> {
-        match &self.body {
-            Found::None => Body::None,
-            Found::Welcome(welcome) => Body::Welcome(welcome),
-            Found::Lost(epoch, loss) => Body::Lost { epoch, loss },
-            Found::Goaway { redirect } => Body::Goaway { redirect: *redirect },
-            Found::Auth { expires, renewed } => Body::Auth { expires: *expires, renewed: *renewed },
-            Found::Elements(elements) => Body::Elements(elements),
-            Found::Unreadable => Body::Unreadable,
-        }
     }
 }
 

@@ -13,6 +13,8 @@
 
     readyState = FakeSocket.CONNECTING;
     binaryType = 'blob';
+    bufferedAmount = 0;
+    protocol = '';
     sent = [];
     closes = [];
     // Deliver events even to listeners that have been removed: some browsers had already queued them.
@@ -55,7 +57,8 @@
       if (this.readyState < FakeSocket.CLOSING) this.readyState = FakeSocket.CLOSING;
     }
 
-    accept() {
+    accept(protocol = '') {
+      this.protocol = protocol;
       this.readyState = FakeSocket.OPEN;
       this.dispatchEvent(new Event('open'));
     }

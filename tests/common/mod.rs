@@ -15,6 +15,8 @@ extern "C" {
     pub type Server;
     #[wasm_bindgen(method)]
     pub fn accept(this: &Server);
+    #[wasm_bindgen(method, js_name = accept)]
+    pub fn accept_as(this: &Server, protocol: &str);
     #[wasm_bindgen(method)]
     pub fn receive(this: &Server, data: &JsValue);
     #[wasm_bindgen(method)]
@@ -99,6 +101,11 @@ pub async fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {
         turn().await.unwrap();
     }
+}
+
+/// When the browser comes round again, promises settled.
+pub async fn next_turn() {
+    turn().await.unwrap();
 }
 
 impl Server {
