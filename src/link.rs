@@ -40,7 +40,6 @@ extern "C" {
     fn close_with(this: &Socket, code: u16, reason: &JsString) -> Result<(), JsValue>;
     #[wasm_bindgen(method, getter, structural, js_name = close)]
     fn close_function(this: &Socket) -> Function;
-    #[cfg(feature = "session")]
     #[wasm_bindgen(method, getter, structural, js_name = bufferedAmount)]
     fn buffered_amount(this: &Socket) -> f64;
     #[cfg(feature = "session")]
@@ -174,7 +173,6 @@ pub(crate) fn abandon(socket: &WebSocket) {
 }
 
 /// The octets that a socket has not handed on.
-#[cfg(feature = "session")]
 pub(crate) fn buffered(socket: &WebSocket) -> u64 {
     socket.unchecked_ref::<Socket>().buffered_amount() as u64
 }

@@ -158,6 +158,11 @@ impl Driver {
         }
     }
 
+    /// The smoothed round trip; zero while none has been measured.
+    pub(super) fn round_trip(&self) -> Duration {
+        self.client.borrow().round_trip()
+    }
+
     /// True if it went out.
     pub(super) fn cast(&self, cast: Cast) -> bool {
         self.enter(|client, now| client.cast(cast, now))

@@ -3,6 +3,7 @@
 use crate::backoff::BackoffConfig;
 use crate::close::Closed;
 use crate::codes::{Cause, Notice, Reason, State};
+use crate::limiter::Rate;
 use crate::liveness::LivenessConfig;
 use crate::outbox::{OutboxConfig, Ticket};
 use crate::time::Duration;
@@ -22,6 +23,10 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// Whether there is a token that could be asked for again.
     pub has_token: bool,
+    /// Above so many octets in the transport's buffer no message is written.
+    pub high_water: u64,
+    /// How many messages may be written; `None`: as many as there are.
+    pub rate: Option<Rate>,
 }
 
 impl Default for Config {
@@ -33,6 +38,8 @@ impl Default for Config {
             message_bytes_max: 1 << 20,
             connect_timeout: Duration::from_secs(20),
             has_token: false,
+            high_water: 1 << 20,
+            rate: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 // The messages that have not left, by the ticket under which the core knows them.
 import type { SessionEnvelope, SessionReceipt } from '../../types/exactly-once.js';
 import type { Frame } from '../envelope.ts';
-import { Keys } from './keys.ts';
+import { Keys } from '../keys.ts';
 
 /** What the promise of a request is told. */
 export interface Answer {

@@ -84,6 +84,10 @@ impl Waiting {
         } else {
             lane.push_back(message);
         }
+        self.count(&message);
+    }
+
+    fn count(&mut self, message: &Outgoing) {
         self.len += 1;
         self.bytes += u64::from(message.bytes);
         self.keyed += usize::from(message.key.is_some());
@@ -92,6 +96,12 @@ impl Waiting {
             (Some(known), Some(late)) => Some(known.min(late)),
             (known, late) => known.or(late),
         };
+    }
+
+    /// Puts one back that was the first of its priority when it was taken out.
+    pub(crate) fn put_back(&mut self, message: Outgoing) {
+        self.lane(message.priority).push_front(message);
+        self.count(&message);
     }
 
     fn lane(&mut self, priority: u8) -> &mut VecDeque<Outgoing> {
@@ -148,7 +158,7 @@ impl Waiting {
     }
 
     /// Takes all that are late.
-    pub(super) fn take_late(&mut self, now: Instant) -> Vec<Outgoing> {
+    pub(crate) fn take_late(&mut self, now: Instant) -> Vec<Outgoing> {
         if self.late_at.is_none_or(|at| at > now) {
             return Vec::new();
         }

@@ -1,0 +1,90 @@
+// What a wire has done, in numbers; its last events; and the user's logger. Nothing in here ever holds a content, a token,
+// a url, an id or a name: of an event only the fields below are kept, and they are codes, numbers and flags.
+import type { Logger, RecentEvent } from '../types/index.js';
+
+/** How many events are kept: an hour of an ordinary link, minutes of a very bad one. */
+const RECENT_MAX = 200;
+/** Not `reason`: that of a `close` event is the server's text. */
+const KEPT = new Set([
+  'state', 'link', 'attempts', 'attempt', 'delay', 'code', 'cause', 'clause', 'wasClean', 'willRetry', 'retryIn', 'durable',
+]);
+
+type Level = keyof Logger;
+type Details = Record<string, string | number | boolean | null>;
+
+const LEVELS: Record<string, Level> = { statechange: 'debug', open: 'info', error: 'error' };
+
+export class Monitor {
+  sent = { messages: 0, bytes: 0 };
+  received = { frames: 0, messages: 0, bytes: 0 };
+  settled = 0;
+  #undelivered = 0;
+  #links = 0;
+  #causes: Record<string, number> = {};
+  #recent: { time: number; name: string; details: Details }[] = [];
+  #next = 0;
+  #logger: Logger | undefined;
+  #queue: (task: () => void) => void;
+
+  constructor(logger: Logger | undefined, queue: (task: () => void) => void) {
+    this.#logger = logger;
+    this.#queue = queue;
+  }
+
+  /** An event has happened. */
+  note(name: string, fields: object): void {
+    const details: Details = {};
+    for (const [key, value] of Object.entries(fields)) if (KEPT.has(key)) details[key] = value;
+    if (name === 'open') this.#links++;
+    if (name === 'reconnecting') this.#causes[details.cause as string] = (this.#causes[details.cause as string] ?? 0) + 1;
+    this.#keep(name, details);
+  }
+
+  failed(code: string): void {
+    this.#keep('error', { code });
+  }
+
+  /** Many at once are one event: a lost link must not push its own cause out of the ring. */
+  undelivered(reason: string, cause: string): void {
+    this.#undelivered++;
+    const { name, details } = this.#recent[(this.#next + RECENT_MAX - 1) % RECENT_MAX] ?? {};
+    if (name === 'undelivered' && details!.reason === reason && details!.cause === cause) (details!.messages as number)++;
+    else this.#keep('undelivered', { reason, cause, messages: 1 });
+  }
+
+  /** Oldest first. */
+  recent(): RecentEvent[] {
+    const all = [...this.#recent.slice(this.#next), ...this.#recent.slice(0, this.#next)];
+    return all.map(({ time, name, details }) => Object.freeze({ time, name, details: Object.freeze({ ...details }) }));
+  }
+
+  /** The part of `stats()` that is counted here. */
+  counts() {
+    return {
+      sent: Object.freeze({ ...this.sent }),
+      received: Object.freeze({ ...this.received }),
+      settled: this.settled,
+      undelivered: this.#undelivered,
+      links: this.#links,
+      reconnects: Object.freeze({ ...this.#causes }),
+    };
+  }
+
+  #keep(name: string, details: Details): void {
+    this.#recent[this.#next] = { time: Date.now(), name, details };
+    this.#next = (this.#next + 1) % RECENT_MAX;
+    const logger = this.#logger;
+    if (!logger) return;
+    const level = LEVELS[name] ?? (name === 'close' && details.cause === 'closed-by-user' ? 'info' : 'warn');
+    const told = { ...details };
+    // The logger is code of the user.
+    this.#queue(() => {
+      try {
+        const result: any = logger[level]('everwire: ' + name, told);
+        result?.then?.(undefined, () => {});
+      } catch {
+        // It is there to watch, not to take part.
+      }
+    });
+  }
+}

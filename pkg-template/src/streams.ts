@@ -1,0 +1,94 @@
+// Messages as async iterators.
+import { noop, onAbort } from './events.ts';
+import { checkSignal } from './options.ts';
+
+interface Waiting<Message> {
+  message: Message;
+  /** The iterator is done with it. */
+  done(): void;
+}
+
+/** The iterators of one wire. */
+export class Streams<Message> {
+  #open = new Set<() => void>();
+  #ended = false;
+
+  /**
+   * `subscribe` starts the messages. `max` bounds what waits to be pulled: beyond it the oldest leaves, and `overrun` is told
+   * once until all has been pulled. Without `max` each message is done only at the pull behind its own, and `subscribe`'s
+   * handler answers the promise of that.
+   */
+  open(
+    subscribe: (handler: (message: Message) => Promise<void> | void) => () => void, max: number, options: { signal?: AbortSignal } | null | undefined,
+    overrun: () => void,
+  ): AsyncIterableIterator<Message> {
+    const { signal } = options ?? {};
+    if (signal) checkSignal(signal);
+    let waiting: Waiting<Message>[] = [];
+    const pulls: ((result: IteratorResult<Message, undefined>) => void)[] = [];
+    let inHand = noop;
+    let ended = false;
+    let told = false;
+    let unhook = noop;
+    let unsubscribe = noop;
+    const end = () => {
+      ended = true;
+      unsubscribe();
+      unhook();
+      this.#open.delete(end);
+      for (const pull of pulls.splice(0)) pull({ done: true, value: undefined });
+    };
+    const give = (): IteratorResult<Message, undefined> | undefined => {
+      const next = waiting.shift();
+      if (!next) {
+        told = false;
+        return ended ? { done: true, value: undefined } : undefined;
+      }
+      inHand = next.done;
+      return { done: false, value: next.message };
+    };
+    const finish = () => {
+      end();
+      inHand();
+      inHand = noop;
+      for (const { done } of waiting) done();
+      waiting = [];
+      return Promise.resolve({ done: true as const, value: undefined });
+    };
+    unsubscribe = subscribe((message) => {
+      const seen = max === Infinity ? new Promise<void>((done) => waiting.push({ message, done })) : void waiting.push({ message, done: noop });
+      if (waiting.length > max) {
+        waiting.shift();
+        if (!told) overrun();
+        told = true;
+      }
+      const pull = pulls.shift();
+      if (pull) pull(give()!);
+      return seen;
+    });
+    if (this.#ended || signal?.aborted) end();
+    else {
+      this.#open.add(end);
+      unhook = onAbort(signal, () => void finish());
+    }
+    const iterator = {
+      next: () => {
+        inHand();
+        inHand = noop;
+        const given = give();
+        return given ? Promise.resolve(given) : new Promise<IteratorResult<Message, undefined>>((pull) => pulls.push(pull));
+      },
+      return: finish,
+      throw: (error: unknown) => finish().then(() => Promise.reject(error)),
+      [Symbol.asyncIterator]: () => iterator,
+      [(Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')) as typeof Symbol.asyncDispose]: () => finish().then(noop),
+    };
+    return iterator;
+  }
+
+  /** The wire has closed: what has come can still be pulled. */
+  end(): void {
+    this.#ended = true;
+    for (const end of [...this.#open]) end();
+  }
+}
