@@ -31,6 +31,17 @@ export class Monitor {
     this.#queue = queue;
   }
 
+  wrote(bytes: number): void {
+    this.sent.messages++;
+    this.sent.bytes += bytes;
+  }
+
+  /** A frame has come, whose body has so many bytes. */
+  read(bytes: number): void {
+    this.received.frames++;
+    this.received.bytes += bytes;
+  }
+
   /** An event has happened. */
   note(name: string, fields: object): void {
     const details: Details = {};

@@ -14,19 +14,20 @@ export class Streams<Message> {
   #ended = false;
 
   /**
-   * `subscribe` starts the messages. `max` bounds what waits to be pulled: beyond it the oldest leaves, and `overrun` is told
-   * once until all has been pulled. Without `max` each message is done only at the pull behind its own, and `subscribe`'s
-   * handler answers the promise of that.
+   * `subscribe` starts the messages. Of those that are `held`, each is done only at the pull behind its own: the handler answers
+   * the promise of that. Of the others at most `max` wait to be pulled: beyond it the oldest leaves, and `overrun` is told, once
+   * until all has been pulled.
    */
   open(
-    subscribe: (handler: (message: Message) => Promise<void> | void) => () => void, max: number, options: { signal?: AbortSignal } | null | undefined,
-    overrun: () => void,
+    subscribe: (handler: (message: Message) => Promise<void> | void) => () => void, held: (message: Message) => boolean, max: number,
+    options: { signal?: AbortSignal } | null | undefined, overrun: () => void,
   ): AsyncIterableIterator<Message> {
     const { signal } = options ?? {};
     if (signal) checkSignal(signal);
     let waiting: Waiting<Message>[] = [];
     const pulls: ((result: IteratorResult<Message, undefined>) => void)[] = [];
     let inHand = noop;
+    let loose = 0;
     let ended = false;
     let told = false;
     let unhook = noop;
@@ -45,6 +46,7 @@ export class Streams<Message> {
         return ended ? { done: true, value: undefined } : undefined;
       }
       inHand = next.done;
+      if (inHand === noop) loose--;
       return { done: false, value: next.message };
     };
     const finish = () => {
@@ -56,11 +58,16 @@ export class Streams<Message> {
       return Promise.resolve({ done: true as const, value: undefined });
     };
     unsubscribe = subscribe((message) => {
-      const seen = max === Infinity ? new Promise<void>((done) => waiting.push({ message, done })) : void waiting.push({ message, done: noop });
-      if (waiting.length > max) {
-        waiting.shift();
-        if (!told) overrun();
-        told = true;
+      let seen: Promise<void> | undefined;
+      if (held(message)) seen = new Promise((done) => waiting.push({ message, done }));
+      else {
+        waiting.push({ message, done: noop });
+        if (++loose > max) {
+          waiting.splice(waiting.findIndex(({ done }) => done === noop), 1);
+          loose--;
+          if (!told) overrun();
+          told = true;
+        }
       }
       const pull = pulls.shift();
       if (pull) pull(give()!);

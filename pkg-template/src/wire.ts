@@ -107,7 +107,7 @@ export class Wire extends Announcer {
 
   messages(type: string, options?: MessagesOptions | null): AsyncIterableIterator<Envelope> {
     const max = within('buffer', options?.buffer, UNPULLED_MAX, 1, 65_536);
-    return this.#streams.open((fn) => this.on(type, fn), max, options, () => this.#error(new EverwireError('iterator-full')));
+    return this.#streams.open((fn) => this.on(type, fn), () => false, max, options, () => this.#error(new EverwireError('iterator-full')));
   }
 
   stats(): Stats {
@@ -210,8 +210,7 @@ export class Wire extends Announcer {
         if (!kept || !transmit(socket, kept.frame)) return false;
         if (!kept.written) {
           this.#leaveQueue(kept);
-          this.#monitor.sent.messages++;
-          this.#monitor.sent.bytes += kept.bytes;
+          this.#monitor.wrote(kept.bytes);
           kept.resolve({ level: 'written', durable: false, id: kept.id });
         }
         return true;
@@ -219,10 +218,8 @@ export class Wire extends Announcer {
       beat: (socket) => transmit(socket, heartbeatFrame),
       inspect: (data) => {
         const found = inspect(data, this.#settings.binary, this.#settings.maxMessageBytes);
-        const { received } = this.#monitor;
-        received.frames++;
-        received.messages += found.messages.length;
-        received.bytes += Math.floor(found.code / 4);
+        this.#monitor.read(Math.floor(found.code / 4));
+        this.#monitor.received.messages += found.messages.length;
         found.messages.forEach(this.#echoed, this);
         if (found.messages.length) this.#instance.queueMessage(() => found.messages.forEach(this.#deliver, this));
         if (found.error) this.#error(new EverwireError(found.error));

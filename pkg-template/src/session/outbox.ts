@@ -67,13 +67,19 @@ export class Outbox {
     return [...this.#kept.keys()];
   }
 
-  /** It has its number, and is no longer in the queue. */
-  number(kept: Kept): void {
-    if (kept.numbered) return;
+  /** How many have a number, and wait for their answer. */
+  get unsettled(): number {
+    return this.#kept.size - this.queued;
+  }
+
+  /** It has its number, and is no longer in the queue. False if that was known. */
+  number(kept: Kept): boolean {
+    if (kept.numbered) return false;
     kept.numbered = true;
     this.#keys.free(kept.key);
     this.queued--;
     this.queuedBytes -= kept.bytes;
+    return true;
   }
 
   forget(ticket: number): Kept | undefined {
