@@ -98,7 +98,11 @@ mod tests {
         assert!(limiter.take(micros(7_500_000)) && !limiter.take(micros(7_500_000)));
         limiter.give_back();
         assert!(limiter.take(micros(7_500_000)));
-        assert_eq!((0..5).filter(|_| limiter.take(micros(u64::MAX))).count(), 3, "a long pause earns no more");
+        assert_eq!(
+            (0..5).filter(|_| limiter.take(micros(u64::MAX))).count(),
+            3,
+            "a long pause earns no more"
+        );
     }
 
     #[test]

@@ -91,13 +91,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new(config: OutboxConfig) -> Self {
-        Self {
-            config,
-            waiting: Waiting::default(),
-            flight: VecDeque::new(),
-            flight_bytes: 0,
-            written: 0,
-        }
+        Self { config, waiting: Waiting::default(), flight: VecDeque::new(), flight_bytes: 0, written: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -245,7 +239,8 @@ mod tests {
     }
 
     fn op() -> impl Strategy<Value = Op> {
-        let push = (0u32..60, 0u8..3, prop::option::weighted(0.3, 0u32..3), prop::option::weighted(0.3, 0u64..40));
+        let push =
+            (0u32..60, 0u8..3, prop::option::weighted(0.3, 0u32..3), prop::option::weighted(0.3, 0u64..40));
         prop_oneof![
             5 => push.prop_map(|(bytes, priority, key, ttl)| Op::Push { bytes, priority, key, ttl }),
             2 => Just(Op::Write),
@@ -318,7 +313,9 @@ mod tests {
         }
 
         fn insert(&mut self, message: Outgoing) {
-            let twin = |one: &Outgoing| message.key.is_some() && one.key == message.key && one.priority == message.priority;
+            let twin = |one: &Outgoing| {
+                message.key.is_some() && one.key == message.key && one.priority == message.priority
+            };
             let at = self.0.iter().position(twin).map_or(self.0.len(), |at| at + 1);
             self.0.insert(at, message);
         }

@@ -16,7 +16,8 @@ use everwire_core::{
 };
 use proptest::prelude::*;
 
-const OVERFLOWS: &[Overflow] = &[Overflow::Reject, Overflow::DropOldest, Overflow::DropNewest, Overflow::Wait];
+const OVERFLOWS: &[Overflow] =
+    &[Overflow::Reject, Overflow::DropOldest, Overflow::DropNewest, Overflow::Wait];
 
 #[derive(Clone, Debug)]
 enum Input {
@@ -96,7 +97,15 @@ fn config() -> impl Strategy<Value = Config> {
         (prop_oneof![Just(1u64 << 20), 0u64..2_000], prop::option::of((1u64..100_000, 1u32..5))),
     )
         .prop_map(
-            |(attempts_max, interval, expect_reply, outbox, backoff, (connect, has_token, bytes), (high_water, rate))| Config {
+            |(
+                attempts_max,
+                interval,
+                expect_reply,
+                outbox,
+                backoff,
+                (connect, has_token, bytes),
+                (high_water, rate),
+            )| Config {
                 backoff: BackoffConfig {
                     delay_min: ms(backoff.0),
                     delay_max: ms(backoff.1),
@@ -104,11 +113,7 @@ fn config() -> impl Strategy<Value = Config> {
                     attempts_max,
                 },
                 liveness: LivenessConfig { interval: ms(interval), expect_reply },
-                outbox: OutboxConfig {
-                    messages_max: outbox.0,
-                    bytes_max: outbox.1,
-                    overflow: outbox.2,
-                },
+                outbox: OutboxConfig { messages_max: outbox.0, bytes_max: outbox.1, overflow: outbox.2 },
                 message_bytes_max: bytes,
                 connect_timeout: ms(connect),
                 has_token,
@@ -211,7 +216,10 @@ impl Model {
                             let newer = |other: &Outgoing| other.key == key && other.ticket > ticket;
                             prop_assert!(key.is_some() && self.queue.iter().any(newer));
                         }
-                        Reason::Overflow => prop_assert!(matches!(config.outbox.overflow, Overflow::DropOldest | Overflow::DropNewest)),
+                        Reason::Overflow => prop_assert!(matches!(
+                            config.outbox.overflow,
+                            Overflow::DropOldest | Overflow::DropNewest
+                        )),
                         _ => {}
                     }
                     self.queue.retain(|waiting| waiting.ticket != ticket);

@@ -7,7 +7,10 @@ use everwire_core::session::up::Outgoing;
 use everwire_core::{Config, OutboxConfig, Overflow, Rate, Reason, Refusal, SENDERS_MAX, State, Ticket};
 
 fn with_overflow(overflow: Overflow) -> Config {
-    Config { outbox: OutboxConfig { messages_max: 2, overflow, ..OutboxConfig::default() }, ..Config::default() }
+    Config {
+        outbox: OutboxConfig { messages_max: 2, overflow, ..OutboxConfig::default() },
+        ..Config::default()
+    }
 }
 
 fn offline(config: Config) -> Harness {
@@ -107,8 +110,9 @@ fn of_a_key_the_newest_waits_in_the_place_of_the_first() {
 #[test]
 fn the_higher_priority_goes_first_and_each_in_its_order() {
     let mut harness = offline(Config::default());
-    let tickets: Vec<_> =
-        [0, 5, 255, 5, 0].map(|priority| harness.send_as(|message| Outgoing { priority, ..message })).to_vec();
+    let tickets: Vec<_> = [0, 5, 255, 5, 0]
+        .map(|priority| harness.send_as(|message| Outgoing { priority, ..message }))
+        .to_vec();
     harness.open_link();
     harness.frame();
     assert_eq!(harness.written(), [2, 1, 3, 0, 4].map(|at: usize| tickets[at]));
@@ -164,7 +168,10 @@ fn the_rate_holds_messages_back_and_they_wait() {
     assert_eq!(harness.written().last(), Some(&urgent), "priority acts on what the rate holds back");
     harness.pass(ms(500));
     assert_eq!((harness.written().len(), harness.client.waiting()), (6, (0, 0)));
-    assert!(harness.client.next_deadline().is_none_or(|due| due > harness.now + secs(1)), "nothing to come back for");
+    assert!(
+        harness.client.next_deadline().is_none_or(|due| due > harness.now + secs(1)),
+        "nothing to come back for"
+    );
 }
 
 /// A link that breaks all the time would otherwise be a way around it.

@@ -452,7 +452,10 @@ fn the_rate_holds_back_numbers() {
     let mut host = Host::open_with(Config { rate, ..Config::default() });
     host.send(1..=3);
     assert_eq!((host.record.up.written, host.record.up.waiting.len()), (2, 1));
-    assert!(!host.client.cast(Cast { ticket: Ticket(9), bytes: 10, form: Form::Text }, host.now), "a cast beyond it");
+    assert!(
+        !host.client.cast(Cast { ticket: Ticket(9), bytes: 10, form: Form::Text }, host.now),
+        "a cast beyond it"
+    );
     host.send_one(Outgoing { priority: 1, ..text(4, 10) });
     host.pass(ms(499));
     assert_eq!(host.record.up.written, 2);

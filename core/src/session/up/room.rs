@@ -36,7 +36,7 @@ impl Waiting {
         let twin = self.twin_of(&message);
         let settled = twin.is_none() && self.fits(0, 0, None, config);
         // Looked for only if something has to leave for it: this is on the way of every message.
-        if settled || !self.iter().any(|waiting| waiting.ticket == message.ticket) {
+        if settled || self.first(&mut |waiting| waiting.ticket == message.ticket).is_none() {
             return;
         }
         if config.overflow == Overflow::DropNewest && !self.fits(0, 0, twin, config) {
