@@ -46,8 +46,8 @@ pub struct OutboxConfig {
 }
 
 impl OutboxConfig {
-    /// How many messages and octets there may be in all.
-    pub(crate) fn bounds(&self) -> (usize, u64) {
+    /// How many messages and octets may wait in all, those that wait for room included.
+    pub fn bounds(&self) -> (usize, u64) {
         match self.overflow {
             Overflow::Wait => {
                 (self.messages_max.saturating_add(SENDERS_MAX) as usize, self.bytes_max.saturating_mul(2))

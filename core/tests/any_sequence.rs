@@ -256,6 +256,11 @@ impl Model {
     }
 
     fn feed(&mut self, input: Input, config: &Config) -> Result<(), TestCaseError> {
+        if matches!(input, Input::Submit { .. }) {
+            // What time brings is ordered before the message is there, whatever its priority.
+            self.client.handle_timeout(self.now);
+            self.carry_out(config)?;
+        }
         let Self { client, now, .. } = self;
         let now = *now;
         let link = |back: u32| client.link().saturating_sub(back);

@@ -5,9 +5,9 @@ import type { Logger, RecentEvent } from '../types/index.js';
 /** How many events are kept: an hour of an ordinary link, minutes of a very bad one. */
 const RECENT_MAX = 200;
 /** Not `reason`: that of a `close` event is the server's text. */
-const KEPT = new Set([
-  'state', 'link', 'attempts', 'attempt', 'delay', 'code', 'cause', 'clause', 'wasClean', 'willRetry', 'retryIn', 'durable',
-]);
+const KEPT = new Set(
+  'state link attempts attempt delay code cause clause wasClean willRetry retryIn durable'.split(' '),
+);
 
 type Level = keyof Logger;
 type Details = Record<string, string | number | boolean | null>;
@@ -46,8 +46,9 @@ export class Monitor {
   note(name: string, fields: object): void {
     const details: Details = {};
     for (const [key, value] of Object.entries(fields)) if (KEPT.has(key)) details[key] = value;
+    const cause = details.cause as string;
     if (name === 'open') this.#links++;
-    if (name === 'reconnecting') this.#causes[details.cause as string] = (this.#causes[details.cause as string] ?? 0) + 1;
+    if (name === 'reconnecting') this.#causes[cause] = (this.#causes[cause] ?? 0) + 1;
     this.#keep(name, details);
   }
 
@@ -58,7 +59,7 @@ export class Monitor {
   /** Many at once are one event: a lost link must not push its own cause out of the ring. */
   undelivered(reason: string, cause: string): void {
     this.#undelivered++;
-    const { name, details } = this.#recent[(this.#next + RECENT_MAX - 1) % RECENT_MAX] ?? {};
+    const { name, details } = this.#recent.at(this.#next - 1) ?? {};
     if (name === 'undelivered' && details!.reason === reason && details!.cause === cause) (details!.messages as number)++;
     else this.#keep('undelivered', { reason, cause, messages: 1 });
   }
@@ -66,18 +67,18 @@ export class Monitor {
   /** Oldest first. */
   recent(): RecentEvent[] {
     const all = [...this.#recent.slice(this.#next), ...this.#recent.slice(0, this.#next)];
-    return all.map(({ time, name, details }) => Object.freeze({ time, name, details: Object.freeze({ ...details }) }));
+    return all.map((event) => Object.freeze({ ...event, details: Object.freeze({ ...event.details }) }));
   }
 
-  /** The part of `stats()` that is counted here. */
+  /** The part of `stats()` that is counted here: copies. */
   counts() {
     return {
-      sent: Object.freeze({ ...this.sent }),
-      received: Object.freeze({ ...this.received }),
+      sent: { ...this.sent },
+      received: { ...this.received },
       settled: this.settled,
       undelivered: this.#undelivered,
       links: this.#links,
-      reconnects: Object.freeze({ ...this.#causes }),
+      reconnects: { ...this.#causes },
     };
   }
 
@@ -98,4 +99,10 @@ export class Monitor {
       }
     });
   }
+}
+
+/** An object of figures and of objects of figures, as nobody can change it. */
+export function frozen<T extends object>(figures: T): T {
+  Object.values(figures).forEach(Object.freeze);
+  return Object.freeze(figures);
 }

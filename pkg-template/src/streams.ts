@@ -1,5 +1,5 @@
 // Messages as async iterators.
-import { noop, onAbort } from './events.ts';
+import { asyncDispose, noop, onAbort } from './events.ts';
 import { checkSignal } from './options.ts';
 
 interface Waiting<Message> {
@@ -7,6 +7,8 @@ interface Waiting<Message> {
   /** The iterator is done with it. */
   done(): void;
 }
+
+const OVER = { done: true, value: undefined } as const;
 
 /** The iterators of one wire. */
 export class Streams<Message> {
@@ -37,13 +39,13 @@ export class Streams<Message> {
       unsubscribe();
       unhook();
       this.#open.delete(end);
-      for (const pull of pulls.splice(0)) pull({ done: true, value: undefined });
+      for (const pull of pulls.splice(0)) pull(OVER);
     };
     const give = (): IteratorResult<Message, undefined> | undefined => {
       const next = waiting.shift();
       if (!next) {
         told = false;
-        return ended ? { done: true, value: undefined } : undefined;
+        return ended ? OVER : undefined;
       }
       inHand = next.done;
       if (inHand === noop) loose--;
@@ -55,7 +57,7 @@ export class Streams<Message> {
       inHand = noop;
       for (const { done } of waiting) done();
       waiting = [];
-      return Promise.resolve({ done: true as const, value: undefined });
+      return Promise.resolve(OVER);
     };
     unsubscribe = subscribe((message) => {
       let seen: Promise<void> | undefined;
@@ -78,7 +80,7 @@ export class Streams<Message> {
       this.#open.add(end);
       unhook = onAbort(signal, () => void finish());
     }
-    const iterator = {
+    const iterator: AsyncIterableIterator<Message> = {
       next: () => {
         inHand();
         inHand = noop;
@@ -86,9 +88,8 @@ export class Streams<Message> {
         return given ? Promise.resolve(given) : new Promise<IteratorResult<Message, undefined>>((pull) => pulls.push(pull));
       },
       return: finish,
-      throw: (error: unknown) => finish().then(() => Promise.reject(error)),
       [Symbol.asyncIterator]: () => iterator,
-      [(Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')) as typeof Symbol.asyncDispose]: () => finish().then(noop),
+      [asyncDispose]: () => finish() as Promise<unknown> as Promise<void>,
     };
     return iterator;
   }

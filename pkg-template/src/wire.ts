@@ -8,11 +8,11 @@ import type { Exports, Host } from './contract.ts';
 import { targetSource } from './dial.ts';
 import { compose, decodeOwn, encode, type Frame, heartbeatFrame, type Ids, idSource, inspect } from './envelope.ts';
 import { EverwireError, report } from './errors.ts';
-import { Announcer, noop, onAbort } from './events.ts';
+import { Announcer, asyncDispose, noop, onAbort } from './events.ts';
 import { addHandler, type Handler, type Handlers } from './handlers.ts';
 import { acquire, type Instance } from './instance.ts';
 import { Keys } from './keys.ts';
-import { Monitor } from './monitor.ts';
+import { frozen, Monitor } from './monitor.ts';
 import { check, checkSignal, fail, type Settings, timeout, waitOptions, within } from './options.ts';
 import { abandon, transmit } from './socket.ts';
 import { Streams } from './streams.ts';
@@ -112,11 +112,11 @@ export class Wire extends Announcer {
 
   stats(): Stats {
     const [messages, bytes] = [this.#queued, this.#queuedBytes];
-    return Object.freeze({
+    return frozen({
       state: this.state,
       roundTrip: this.#call('wire_round_trip') || null,
       ...this.#monitor.counts(),
-      outbox: Object.freeze({ messages, bytes, unsettled: this.#kept.size - messages }),
+      outbox: { messages, bytes, unsettled: this.#kept.size - messages },
       buffered: this.#socket?.bufferedAmount ?? 0,
     }) as Stats;
   }
@@ -194,7 +194,7 @@ export class Wire extends Announcer {
     this.#call('wire_reconnect');
   }
 
-  [(Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')) as typeof Symbol.asyncDispose](): Promise<void> {
+  [asyncDispose](): Promise<void> {
     return this.close();
   }
 

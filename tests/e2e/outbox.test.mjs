@@ -175,7 +175,8 @@ describe('best effort', { skip, timeout: TIMEOUT }, () => {
 
 describe('exactly once', { skip, timeout: TIMEOUT }, () => {
   test('the rate limit, the figures, and an iterator that holds back what it has not pulled', async () => {
-    const session = await serveSession({ authenticate: (token) => ({ identity: token }) });
+    const page = await it.page();
+    const session = await serveSession({ origins: [new URL(page.url()).origin], authenticate: (token) => ({ identity: token }) });
     it.cleanup(() => session.close());
     const result = await it.inPage({ url: session.url }, async ({ url }) => {
       const { connect } = await import('everwire/exactly-once');

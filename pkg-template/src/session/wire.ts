@@ -7,9 +7,9 @@ import type {
 import type { MessagesOptions, RecentEvent, UrlSource } from '../../types/index.js';
 import { compose, decodeOwn, encode, type Frame, type Ids, idSource } from '../envelope.ts';
 import { EverwireError, report } from '../errors.ts';
-import { Announcer, noop, onAbort } from '../events.ts';
+import { Announcer, asyncDispose, noop, onAbort } from '../events.ts';
 import { acquire, type Instance } from '../instance.ts';
-import { Monitor } from '../monitor.ts';
+import { frozen, Monitor } from '../monitor.ts';
 import { checkSignal, fail, timeout as checkTimeout, waitOptions, within } from '../options.ts';
 import { checkUrl, settle } from '../dial.ts';
 import { abandon, transmit } from '../socket.ts';
@@ -132,11 +132,11 @@ export class SessionWire extends Announcer {
 
   stats(): SessionStats {
     const { queued, queuedBytes, unsettled } = this.#outbox;
-    return Object.freeze({
+    return frozen({
       state: this.state,
       roundTrip: this.#call('wire_round_trip') || null,
       ...this.#monitor.counts(),
-      outbox: Object.freeze({ messages: queued, bytes: queuedBytes, unsettled }),
+      outbox: { messages: queued, bytes: queuedBytes, unsettled },
       buffered: this.#socket?.bufferedAmount ?? 0,
     }) as SessionStats;
   }
@@ -227,7 +227,7 @@ export class SessionWire extends Announcer {
     this.#call('wire_reconnect');
   }
 
-  [(Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')) as typeof Symbol.asyncDispose](): Promise<void> {
+  [asyncDispose](): Promise<void> {
     return this.close();
   }
 
