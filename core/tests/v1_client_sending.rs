@@ -465,7 +465,9 @@ fn the_rate_holds_back_numbers() {
     host.redial();
     host.welcome("{}");
     let sends: Vec<_> = host.wire.iter().filter(|frame| frame.starts_with("send")).cloned().collect();
-    assert_eq!(sends.last().map(String::as_str), Some("send 1 4 1 [1,2,4,3]"), "{sends:?}");
+    assert_eq!(sends, ["send 1 3 1 [1,2,4]"], "again, without waiting, and no new one");
+    host.pass(ms(500));
+    assert_eq!(host.wire.last().map(String::as_str), Some("send 4 1 1 [3]"));
 }
 
 /// [NUM-6]
