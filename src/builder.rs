@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use everwire_core::{BackoffConfig, Config, ExpectReply, LivenessConfig, OutboxConfig, Overflow};
+use everwire_core::{BackoffConfig, Config, ExpectReply, LivenessConfig, OutboxConfig, Overflow, Rate};
 use wasm_bindgen::prelude::*;
 use web_sys::Url;
 
@@ -179,9 +179,23 @@ impl Builder {
     }
 
     /// How many messages and bytes may wait, and what happens beyond that: 1 to 1,000,000 messages,
-    /// `max_message_bytes` to 1 GiB. Default: 8,192 messages, 8 MiB, reject.
+    /// `max_message_bytes` to 1 GiB. With [`Overflow::Wait`], 1,024 messages and once more the bytes may wait besides.
+    /// Default: 8,192 messages, 8 MiB, reject.
     pub fn outbox(mut self, messages: u32, bytes: u64, overflow: Overflow) -> Self {
         self.config.outbox = OutboxConfig { messages_max: messages, bytes_max: bytes, overflow };
+        self
+    }
+
+    /// How many messages a second may be written, 0.001 to 1,000,000, and how many at once, 1 to 1,000,000; the others
+    /// wait in the outbox. Default: no limit.
+    pub fn rate_limit(mut self, per_second: f64, burst: u32) -> Self {
+        self.config.rate = Some(Rate { per_second_milli: (per_second * 1000.0) as u64, burst });
+        self
+    }
+
+    /// Above so many bytes in the socket's buffer nothing more is written: 16,384 to 1 GiB. Default: 1 MiB.
+    pub fn high_water(mut self, bytes: u64) -> Self {
+        self.config.high_water = bytes;
         self
     }
 
@@ -219,6 +233,15 @@ impl Builder {
             ),
             (in_range(delay_max, 10, 30_000), "delays", "10 ms to 30 s, min <= max"),
             ((1.0..=10.0).contains(&factor), "factor", "1 to 10"),
+            ((16_384..=1 << 30).contains(&self.config.high_water), "high_water", "16384 to 1073741824"),
+            (
+                self.config.rate.is_none_or(|rate| {
+                    (1..=1_000_000_000).contains(&rate.per_second_milli)
+                        && (1..=1_000_000).contains(&rate.burst)
+                }),
+                "rate_limit",
+                "0.001 to 1000000 a second, 1 to 1000000 at once",
+            ),
             ((1..=1_000_000).contains(&outbox.messages_max), "outbox messages", "1 to 1000000"),
             (
                 (u64::from(message)..=1 << 30).contains(&outbox.bytes_max),

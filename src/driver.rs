@@ -10,6 +10,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+use everwire_core::session::up::Outgoing;
 use everwire_core::{
     Action, Cause, Client, Closed, Config, Duration, Frame, Instant, Notice, Phase, Reason, Refusal, State,
     Ticket, Window,
@@ -109,6 +110,12 @@ impl<H: Host> Driver<H> {
         self.client.borrow().waiting()
     }
 
+    /// The smoothed round trip; zero while none has been measured.
+    #[cfg(feature = "npm")]
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.client.borrow().round_trip()
+    }
+
     /// Whether a socket for this link is still asked for.
     pub(crate) fn wants(&self, number: u32) -> bool {
         let client = self.client.borrow();
@@ -138,9 +145,11 @@ impl<H: Host> Driver<H> {
         self.finish(now);
     }
 
-    pub(crate) fn submit(&self, ticket: Ticket, bytes: u32) -> Result<(), Refusal> {
+    /// A message, and how long it is worth writing.
+    pub(crate) fn submit(&self, message: Outgoing, ttl: Option<Duration>) -> Result<(), Refusal> {
         let now = self.begin(Place::Export);
-        let taken = self.client.borrow_mut().submit(ticket, bytes, now);
+        let message = Outgoing { expires: ttl.map(|ttl| now + ttl), ..message };
+        let taken = self.client.borrow_mut().submit_as(message, now);
         self.finish(now);
         taken
     }
@@ -206,11 +215,24 @@ impl<H: Host> Driver<H> {
         let mut clock = self.clock.get();
         let (now, slept) = clock.read();
         self.clock.set(clock);
+        self.look_at_buffer(now);
         if slept {
             self.timer.stop();
             self.client.borrow_mut().handle_wake(now);
         }
         now
+    }
+
+    /// Only once the machine holds the buffer for full: it reckons with what it writes, and this is a call out of every
+    /// entry.
+    fn look_at_buffer(&self, now: Instant) {
+        if !self.client.borrow().is_over_high_water() {
+            return;
+        }
+        if let Some(link) = self.current() {
+            let octets = link::buffered(link.socket());
+            self.client.borrow_mut().handle_buffered(octets, now);
+        }
     }
 
     fn finish(&self, now: Instant) {
@@ -221,9 +243,14 @@ impl<H: Host> Driver<H> {
         }
         loop {
             let action = self.client.borrow_mut().poll();
-            match action {
-                Some(action) => self.perform(action, now),
-                None => break,
+            if let Some(action) = action {
+                self.perform(action, now);
+                continue;
+            }
+            // What was written may have left already: then there is more to do at once.
+            self.look_at_buffer(now);
+            if self.client.borrow().is_idle() {
+                break;
             }
         }
         self.draining.set(false);

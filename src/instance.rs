@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use everwire_core::{Overflow, Rate};
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
 
@@ -116,4 +117,20 @@ impl<'a> Numbers<'a> {
     pub(crate) fn seed(&mut self) -> u64 {
         (self.next(0.0, Self::U32_MAX) as u64) << 32 | self.next(0.0, Self::U32_MAX) as u64
     }
+}
+
+/// The policy of a full outbox.
+pub(crate) fn overflow(number: f64) -> Overflow {
+    match number as u32 {
+        0 => Overflow::Reject,
+        1 => Overflow::DropOldest,
+        2 => Overflow::DropNewest,
+        _ => Overflow::Wait,
+    }
+}
+
+/// The rate of messages, in thousandths of one a second; 0 sets none.
+pub(crate) fn rate(per_second_milli: f64, burst: f64) -> Option<Rate> {
+    let rate = Rate { per_second_milli: per_second_milli as u64, burst: burst as u32 };
+    (rate.per_second_milli > 0).then_some(rate)
 }

@@ -4,16 +4,18 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use everwire_core::frame::Form;
+use everwire_core::session::up::Outgoing;
 use everwire_core::{
     BackoffConfig, Cause, Closed, Config, Duration, ExpectReply, Frame, LivenessConfig, Notice, OutboxConfig,
-    Overflow, Reason, State, Ticket,
+    Reason, State, Ticket,
 };
 use js_sys::{Float64Array, Function, JsString};
 use wasm_bindgen::prelude::*;
 use web_sys::WebSocket;
 
 use crate::driver::{self, Driver};
-use crate::instance::{Instance, InstanceHost, Numbers};
+use crate::instance::{self, Instance, InstanceHost, Numbers};
 use crate::link;
 
 #[wasm_bindgen]
@@ -147,10 +149,13 @@ pub fn wire_connect(handle: u32) {
     }
 }
 
-/// 0 taken · 1 closed · 2 too large · 3 outbox full.
+/// 0 taken · 1 closed · 2 too large · 3 outbox full. A key or a time to live below 0 is none.
 #[wasm_bindgen]
-pub fn wire_submit(handle: u32, ticket: u32, bytes: u32) -> u32 {
-    match wire(handle).map(|wire| wire.submit(Ticket(ticket), bytes)) {
+pub fn wire_submit(handle: u32, ticket: u32, bytes: u32, priority: u8, key: f64, ttl_ms: f64) -> u32 {
+    let key = (key >= 0.0).then_some(key as u32);
+    let ttl = (ttl_ms >= 0.0).then(|| Duration::from_millis_f64(ttl_ms));
+    let message = Outgoing { priority, key, ..Outgoing::new(Ticket(ticket), bytes, Form::Text) };
+    match wire(handle).map(|wire| wire.submit(message, ttl)) {
         Some(Ok(())) => 0,
         Some(Err(refusal)) => 1 + refusal as u32,
         None => 1,
@@ -186,6 +191,12 @@ pub fn wire_dial_failed(handle: u32, link: u32) {
     if let Some(wire) = wire(handle) {
         wire.dial_failed(link);
     }
+}
+
+/// The smoothed round trip in ms; 0 while none has been measured.
+#[wasm_bindgen]
+pub fn wire_round_trip(handle: u32) -> f64 {
+    wire(handle).map_or(0.0, |wire| wire.round_trip().as_millis_f64())
 }
 
 /// A new link is wanted now.
@@ -238,8 +249,12 @@ fn decode(config: &Float64Array) -> (Config, u64) {
     let outbox = OutboxConfig {
         messages_max: next(1.0, U32_MAX) as u32,
         bytes_max: next(1.0, 2f64.powi(53)) as u64,
-        overflow: if next(0.0, 1.0) == 0.0 { Overflow::Reject } else { Overflow::DropOldest },
+        overflow: instance::overflow(next(0.0, 3.0)),
     };
     let has_token = next(0.0, 1.0) != 0.0;
-    (Config { backoff, liveness, outbox, message_bytes_max, connect_timeout, has_token }, seed)
+    let high_water = next(0.0, U32_MAX) as u64;
+    let rate = instance::rate(next(0.0, 1e9), next(1.0, U32_MAX));
+    let config =
+        Config { backoff, liveness, outbox, message_bytes_max, connect_timeout, has_token, high_water, rate };
+    (config, seed)
 }

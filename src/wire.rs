@@ -7,6 +7,8 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use everwire_core::frame::Form;
+use everwire_core::session::up::Outgoing;
 use everwire_core::{CLOSE_NORMAL, Refusal, State, Ticket};
 use js_sys::JsString;
 use serde::Serialize;
@@ -54,7 +56,10 @@ impl Wire {
         let slot = Rc::new(Slot::default());
         let host = self.0.host();
         let (id, ticket, made) = host.take(kind, content, to.into(), &slot);
-        let taken = made.and_then(|bytes| self.0.submit(ticket, bytes).map_err(refusal_error));
+        let taken = made.and_then(|bytes| {
+            let message = Outgoing::new(ticket, bytes, Form::Text);
+            self.0.submit(message, None).map_err(refusal_error)
+        });
         if let Err(error) = taken {
             host.refused(ticket, error);
             // There is nothing to take back. It is an entry like any other, and at its end the event is told: not

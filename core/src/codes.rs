@@ -85,10 +85,14 @@ codes! {
     Reason {
         /// `close()` ended before it was written.
         Closed = "closed",
-        /// It was the oldest in a full outbox with `drop-oldest`.
+        /// There was no room for it, and the policy lets it go.
         Overflow = "overflow",
         /// The sender aborted it.
         Aborted = "aborted",
+        /// Its time to live was over before it was written.
+        Expired = "expired",
+        /// A newer one of its key took its place.
+        Replaced = "replaced",
         /// It was written, and then the link was lost: it may or may not have arrived.
         InDoubt = "in-doubt",
         /// It was written, and so many after it that its fate is no longer followed.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::codes::Refusal;
+use crate::session::up::{Outgoing, Unwritten, Waiting};
 use crate::time::Instant;
 use crate::{IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX};
 
@@ -10,16 +11,27 @@ use crate::{IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u32);
 
+/// How many messages may wait for room with [`Overflow::Wait`], beside [`OutboxConfig::messages_max`]. Each is a call of
+/// the application's that has not come back; so many at once are a loop that does not await.
+pub const SENDERS_MAX: u32 = 1024;
+
 /// What happens to a message for which the outbox has no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// It is refused.
     #[default]
     Reject,
-    /// The oldest ones leave until there is room.
+    /// The oldest ones of the lowest priority leave until there is room.
     DropOldest,
     /// It leaves at once.
     DropNewest,
+    /// It waits for room: [`SENDERS_MAX`] messages and once more [`OutboxConfig::bytes_max`] at the most. What comes
+    /// beyond that is refused.
+    ///
+    /// Those that wait for room stand in the one queue with the rest: so their time to live runs out, a newer one of
+    /// their key takes their place, priority lets them overtake, and abort and close find them, without a second set
+    /// of rules.
+    Wait,
 }
 
 /// The bounds of the outbox.
@@ -33,6 +45,18 @@ pub struct OutboxConfig {
     pub overflow: Overflow,
 }
 
+impl OutboxConfig {
+    /// How many messages and octets may wait in all, those that wait for room included.
+    pub fn bounds(&self) -> (usize, u64) {
+        match self.overflow {
+            Overflow::Wait => {
+                (self.messages_max.saturating_add(SENDERS_MAX) as usize, self.bytes_max.saturating_mul(2))
+            }
+            _ => (self.messages_max as usize, self.bytes_max),
+        }
+    }
+}
+
 impl Default for OutboxConfig {
     fn default() -> Self {
         Self { messages_max: 8192, bytes_max: 8 << 20, overflow: Overflow::Reject }
@@ -40,23 +64,25 @@ impl Default for OutboxConfig {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    pub(crate) ticket: Ticket,
-    pub(crate) bytes: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
 struct Written {
-    entry: Entry,
+    entry: Outgoing,
     at: Instant,
 }
 
-/// The queue, first in, first out, and behind it the messages in flight, in the order in which they were written.
+/// What has become of a message that was not written after all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unwrite {
+    /// It waits.
+    Waits,
+    /// A newer one of its key waits: it has left.
+    Replaced,
+}
+
+/// The queue, and behind it the messages in flight, in the order in which they were written.
 #[derive(Clone, Debug)]
 pub(crate) struct Outbox {
     config: OutboxConfig,
-    waiting: VecDeque<Entry>,
-    waiting_bytes: u64,
+    waiting: Waiting,
     flight: VecDeque<Written>,
     flight_bytes: u64,
     /// How many have been written in all: the newest in flight is this one.
@@ -65,14 +91,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new(config: OutboxConfig) -> Self {
-        Self {
-            config,
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
-            flight: VecDeque::new(),
-            flight_bytes: 0,
-            written: 0,
-        }
+        Self { config, waiting: Waiting::default(), flight: VecDeque::new(), flight_bytes: 0, written: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -80,7 +99,7 @@ impl Outbox {
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.waiting_bytes
+        self.waiting.bytes()
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -91,53 +110,40 @@ impl Outbox {
         self.flight_bytes
     }
 
-    fn has_room_for(&self, bytes: u32) -> bool {
-        self.waiting.len() < self.config.messages_max as usize
-            && self.waiting_bytes + u64::from(bytes) <= self.config.bytes_max
-    }
-
-    /// Takes a message; `evicted` is told of each that had to leave for it.
-    pub(crate) fn push(&mut self, entry: Entry, mut evicted: impl FnMut(Ticket)) -> Result<(), Refusal> {
-        if u64::from(entry.bytes) > self.config.bytes_max || self.config.messages_max == 0 {
-            return Err(Refusal::OutboxFull);
-        }
-        while !self.has_room_for(entry.bytes) {
-            match self.config.overflow {
-                Overflow::Reject => return Err(Refusal::OutboxFull),
-                Overflow::DropNewest => {
-                    evicted(entry.ticket);
-                    return Ok(());
-                }
-                Overflow::DropOldest => {}
-            }
-            match self.take() {
-                Some(oldest) => evicted(oldest.ticket),
-                None => return Err(Refusal::OutboxFull),
-            }
-        }
-        self.waiting_bytes += u64::from(entry.bytes);
-        self.waiting.push_back(entry);
+    /// Takes a message; `left` is told of each that had to leave for it, itself perhaps.
+    pub(crate) fn push(
+        &mut self,
+        entry: Outgoing,
+        left: &mut dyn FnMut(Outgoing, Unwritten),
+    ) -> Result<(), Refusal> {
+        self.waiting.admits(&entry, &self.config)?;
+        self.waiting.insert(entry);
+        self.waiting.make_room_for(entry, &self.config, left);
         Ok(())
     }
 
-    /// Takes the oldest that waits.
-    pub(crate) fn take(&mut self) -> Option<Entry> {
-        let entry = self.waiting.pop_front()?;
-        self.waiting_bytes -= u64::from(entry.bytes);
-        Some(entry)
+    /// Takes the one that would be written next.
+    pub(crate) fn take(&mut self) -> Option<Outgoing> {
+        self.waiting.pop_front()
     }
 
     /// Takes one that waits out of its place.
     pub(crate) fn remove(&mut self, ticket: Ticket) -> bool {
-        let Some(at) = self.waiting.iter().position(|entry| entry.ticket == ticket) else { return false };
-        if let Some(entry) = self.waiting.remove(at) {
-            self.waiting_bytes -= u64::from(entry.bytes);
-        }
-        true
+        self.waiting.remove(ticket).is_some()
     }
 
-    /// Moves the oldest that waits into flight.
-    pub(crate) fn write(&mut self, now: Instant) -> Option<Entry> {
+    /// When something that waits may be too late.
+    pub(crate) fn late_at(&self) -> Option<Instant> {
+        self.waiting.late_at()
+    }
+
+    /// Takes all that wait and are too late.
+    pub(crate) fn take_late(&mut self, now: Instant) -> Vec<Outgoing> {
+        self.waiting.take_late(now)
+    }
+
+    /// Moves the next one that waits into flight.
+    pub(crate) fn write(&mut self, now: Instant) -> Option<Outgoing> {
         let entry = self.take()?;
         self.flight.push_back(Written { entry, at: now });
         self.written += 1;
@@ -145,18 +151,19 @@ impl Outbox {
         Some(entry)
     }
 
-    /// The newest in flight was not written after all, if it is this one: it waits again, at the front. It may stand
-    /// beyond a bound by its own size until the next one leaves; nothing that was taken is lost for a bound.
-    pub(crate) fn unwrite(&mut self, ticket: Ticket) -> bool {
-        if self.flight.back().is_none_or(|last| last.entry.ticket != ticket) {
-            return false;
-        }
-        let Some(last) = self.flight.pop_back() else { return false };
+    /// The newest in flight was not written after all, if it is this one: it waits again, at the front of its priority,
+    /// unless a newer one of its key waits already: then it is answered, and has left. It may stand beyond a bound by its
+    /// own size until the next one leaves; nothing that was taken is lost for a bound.
+    pub(crate) fn unwrite(&mut self, ticket: Ticket) -> Option<Unwrite> {
+        self.flight.back().filter(|last| last.entry.ticket == ticket)?;
+        let last = self.flight.pop_back()?;
         self.written -= 1;
         self.flight_bytes -= u64::from(last.entry.bytes);
-        self.waiting_bytes += u64::from(last.entry.bytes);
-        self.waiting.push_front(last.entry);
-        true
+        if self.waiting.twin_of(&last.entry).is_some() {
+            return Some(Unwrite::Replaced);
+        }
+        self.waiting.put_back(last.entry);
+        Some(Unwrite::Waits)
     }
 
     /// Whatever is in flight counts as written only now, as far as time confirms it.
@@ -214,26 +221,33 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Form;
     use proptest::prelude::*;
+
+    fn entry(ticket: u32, bytes: u32) -> Outgoing {
+        Outgoing::new(Ticket(ticket), bytes, Form::Text)
+    }
 
     #[derive(Clone, Debug)]
     enum Op {
-        Push(u32),
-        Take,
+        Push { bytes: u32, priority: u8, key: Option<u32>, ttl: Option<u64> },
         Write,
         Unwrite,
         Remove(u32),
         Settle(u64),
+        Late,
     }
 
     fn op() -> impl Strategy<Value = Op> {
+        let push =
+            (0u32..60, 0u8..3, prop::option::weighted(0.3, 0u32..3), prop::option::weighted(0.3, 0u64..40));
         prop_oneof![
-            4 => (0u32..60).prop_map(Op::Push),
-            1 => Just(Op::Take),
+            5 => push.prop_map(|(bytes, priority, key, ttl)| Op::Push { bytes, priority, key, ttl }),
             2 => Just(Op::Write),
             1 => Just(Op::Unwrite),
             1 => (0u32..100).prop_map(Op::Remove),
             1 => (0u64..300).prop_map(Op::Settle),
+            1 => Just(Op::Late),
         ]
     }
 
@@ -243,75 +257,168 @@ mod tests {
         let mut outbox = Outbox::new(config);
         let mut left = Vec::new();
         for ticket in 1..=3 {
-            let entry = Entry { ticket: Ticket(ticket), bytes: 10 };
-            assert_eq!(outbox.push(entry, |ticket| left.push(ticket)), Ok(()));
+            assert_eq!(outbox.push(entry(ticket, 10), &mut |gone, _| left.push(gone.ticket)), Ok(()));
         }
         assert_eq!(left, [Ticket(2), Ticket(3)]);
         assert_eq!(outbox.take().map(|entry| entry.ticket), Some(Ticket(1)));
     }
 
+    #[test]
+    fn so_many_senders_wait_for_room_and_no_more() {
+        let config = OutboxConfig { messages_max: 2, bytes_max: 1 << 20, overflow: Overflow::Wait };
+        let mut outbox = Outbox::new(config);
+        for ticket in 0..2 + SENDERS_MAX {
+            assert_eq!(outbox.push(entry(ticket, 1), &mut |_, _| panic!("nothing leaves")), Ok(()));
+        }
+        assert_eq!(outbox.push(entry(9999, 1), &mut |_, _| ()), Err(Refusal::OutboxFull));
+        assert!(outbox.remove(Ticket(5)));
+        assert_eq!(outbox.push(entry(9999, 1), &mut |_, _| ()), Ok(()));
+    }
+
+    #[test]
+    fn senders_wait_with_once_more_the_octets() {
+        let config = OutboxConfig { messages_max: 8, bytes_max: 100, overflow: Overflow::Wait };
+        let mut outbox = Outbox::new(config);
+        assert_eq!(outbox.push(entry(0, 101), &mut |_, _| ()), Err(Refusal::OutboxFull));
+        for ticket in 0..2 {
+            assert_eq!(outbox.push(entry(ticket, 100), &mut |_, _| ()), Ok(()));
+        }
+        assert_eq!(outbox.push(entry(2, 1), &mut |_, _| ()), Err(Refusal::OutboxFull));
+    }
+
+    /// A newer one of a key had come while the older one was on its way to the socket.
+    #[test]
+    fn of_a_key_only_the_newest_is_handed_back() {
+        let keyed = |ticket| Outgoing { key: Some(1), ..entry(ticket, 10) };
+        let mut outbox = Outbox::new(OutboxConfig::default());
+        let push = |outbox: &mut Outbox, ticket| outbox.push(keyed(ticket), &mut |_, _| panic!());
+        assert_eq!(push(&mut outbox, 0), Ok(()));
+        outbox.write(Instant::default());
+        assert_eq!(outbox.unwrite(Ticket(0)), Some(Unwrite::Waits));
+        outbox.write(Instant::default());
+        assert_eq!(push(&mut outbox, 1), Ok(()));
+        assert_eq!(outbox.unwrite(Ticket(0)), Some(Unwrite::Replaced));
+        assert_eq!((outbox.len(), outbox.bytes(), outbox.in_flight()), (1, 10, 0));
+        assert_eq!(outbox.unwrite(Ticket(0)), None);
+    }
+
+    /// The queue as anybody would write it who need not be quick: the next is the first of the highest priority.
+    #[derive(Default)]
+    struct Plain(Vec<Outgoing>);
+
+    impl Plain {
+        fn next(&self) -> Option<Outgoing> {
+            let highest = self.0.iter().map(|one| one.priority).max()?;
+            self.0.iter().find(|one| one.priority == highest).copied()
+        }
+
+        fn insert(&mut self, message: Outgoing) {
+            let twin = |one: &Outgoing| {
+                message.key.is_some() && one.key == message.key && one.priority == message.priority
+            };
+            let at = self.0.iter().position(twin).map_or(self.0.len(), |at| at + 1);
+            self.0.insert(at, message);
+        }
+
+        fn remove(&mut self, ticket: Ticket) -> Option<Outgoing> {
+            let at = self.0.iter().position(|one| one.ticket == ticket)?;
+            Some(self.0.remove(at))
+        }
+    }
+
     proptest! {
-        /// A bound is never exceeded by more than the one message that was handed back, nothing is reordered, and every
-        /// ticket leaves exactly once.
+        /// A bound is never exceeded by more than what was handed back, everything is written in its order, only what has
+        /// not been written leaves by a rule of the queue, each rule lets go of what it should, and every ticket leaves
+        /// exactly once.
         #[test]
         fn bounds_order_and_exits(
-            ops in prop::collection::vec(op(), 0..300), messages_max in 0u32..12, bytes_max in 0u64..200, drop_oldest: bool,
+            ops in prop::collection::vec(op(), 0..300), messages_max in 0u32..12, bytes_max in 0u64..200,
+            overflow in prop::sample::select(vec![Overflow::Reject, Overflow::DropOldest, Overflow::DropNewest, Overflow::Wait]),
         ) {
-            let overflow = if drop_oldest { Overflow::DropOldest } else { Overflow::Reject };
-            let mut outbox = Outbox::new(OutboxConfig { messages_max, bytes_max, overflow });
-            let mut next = 0;
-            let mut live = std::collections::BTreeSet::new();
-            let mut written_last = None;
+            let config = OutboxConfig { messages_max, bytes_max, overflow };
+            let (count_max, octets_max) = config.bounds();
+            let mut outbox = Outbox::new(config);
+            let mut plain = Plain::default();
+            let mut flight: VecDeque<Outgoing> = VecDeque::new();
             let mut handed_back = 0u64;
             for (step, op) in ops.into_iter().enumerate() {
                 let now = Instant::from_micros(step as u64);
                 match op {
-                    Op::Push(bytes) => {
-                        let entry = Entry { ticket: Ticket(next), bytes };
+                    Op::Push { bytes, priority, key, ttl } => {
+                        let expires = ttl.map(|ttl| now + crate::time::Duration::from_micros(ttl));
+                        let message = Outgoing { priority, key, expires, ..entry(step as u32, bytes) };
                         let mut out = Vec::new();
-                        let taken = outbox.push(entry, |ticket| out.push(ticket));
-                        prop_assert!(out.windows(2).all(|pair| pair[0] < pair[1]));
-                        for ticket in out {
-                            prop_assert!(drop_oldest && live.remove(&ticket));
+                        let taken = outbox.push(message, &mut |gone, why| out.push((gone, why)));
+                        if taken.is_err() {
+                            prop_assert!(out.is_empty());
+                            let never = u64::from(bytes) > bytes_max || messages_max == 0;
+                            prop_assert!(never || matches!(overflow, Overflow::Reject | Overflow::Wait));
+                            continue;
                         }
-                        if taken.is_ok() {
-                            live.insert(entry.ticket);
-                            prop_assert!(outbox.len() <= messages_max as usize && outbox.bytes() <= bytes_max);
+                        plain.insert(message);
+                        for (gone, why) in out {
+                            match why {
+                                Unwritten::Replaced => prop_assert!(gone.key.is_some() && gone.key == key && gone.ticket < message.ticket),
+                                Unwritten::Overflow if overflow == Overflow::DropNewest => prop_assert_eq!(gone.ticket, message.ticket),
+                                Unwritten::Overflow => {
+                                    prop_assert_eq!(overflow, Overflow::DropOldest);
+                                    let others = plain.0.iter().filter(|one| one.ticket != message.ticket);
+                                    prop_assert_eq!(Some(gone.priority), others.map(|one| one.priority).min());
+                                }
+                                _ => prop_assert!(false, "{:?}", why),
+                            }
+                            prop_assert!(plain.remove(gone.ticket).is_some());
+                        }
+                        if overflow != Overflow::DropNewest || plain.0.iter().any(|one| one.ticket == message.ticket) {
+                            prop_assert!(outbox.len() <= count_max && outbox.bytes() <= octets_max);
                             handed_back = 0;
-                        } else {
-                            prop_assert!(!drop_oldest || u64::from(bytes) > bytes_max || messages_max == 0);
                         }
-                        next += 1;
                     }
-                    Op::Take => if let Some(entry) = outbox.take() {
-                        prop_assert!(live.remove(&entry.ticket));
-                        prop_assert!(Some(entry.ticket) > written_last);
+                    Op::Write => {
+                        let next = plain.next();
+                        prop_assert_eq!(outbox.write(now), next);
+                        if let Some(next) = next {
+                            plain.remove(next.ticket);
+                            flight.push_back(next);
+                        }
+                    }
+                    Op::Unwrite => if let Some(last) = flight.pop_back() {
+                        let newer = last.key.is_some() && plain.0.iter().any(|one| one.key == last.key);
+                        let unwritten = outbox.unwrite(last.ticket);
+                        prop_assert_eq!(unwritten, Some(if newer { Unwrite::Replaced } else { Unwrite::Waits }));
+                        if !newer {
+                            let front = plain.0.iter().position(|one| one.priority == last.priority).unwrap_or(plain.0.len());
+                            plain.0.insert(front, last);
+                            handed_back += u64::from(last.bytes);
+                        }
                     },
-                    Op::Write => if let Some(entry) = outbox.write(now) {
-                        prop_assert!(Some(entry.ticket) > written_last, "reordered");
-                        written_last = Some(entry.ticket);
-                    },
-                    Op::Unwrite => if written_last.is_some_and(|ticket| outbox.unwrite(ticket)) {
-                        handed_back += 60;
-                        written_last = None;
-                    },
-                    Op::Remove(ticket) => if outbox.remove(Ticket(ticket)) {
-                        prop_assert!(live.remove(&Ticket(ticket)));
-                    },
-                    Op::Settle(until) => if let Some(ticket) = outbox.settle_by(Instant::from_micros(until)) {
-                        prop_assert!(live.remove(&ticket));
-                    },
+                    Op::Remove(ticket) => prop_assert_eq!(outbox.remove(Ticket(ticket)), plain.remove(Ticket(ticket)).is_some()),
+                    Op::Settle(until) => if outbox.settle_by(Instant::from_micros(until)).is_some() { flight.pop_front(); },
+                    Op::Late => {
+                        for late in outbox.take_late(now) {
+                            prop_assert!(late.expires <= Some(now));
+                            prop_assert!(plain.remove(late.ticket).is_some());
+                        }
+                        prop_assert!(plain.0.iter().all(|one| one.expires.is_none_or(|at| at > now)));
+                        // Perhaps too early, never too late.
+                        let due = plain.0.iter().filter_map(|one| one.expires).min();
+                        prop_assert!(due.is_none_or(|due| outbox.late_at().is_some_and(|at| now < at && at <= due)));
+                    }
                 }
-                prop_assert!(outbox.bytes() <= bytes_max + handed_back);
-                prop_assert_eq!(outbox.len() + outbox.in_flight(), live.len());
+                prop_assert!(outbox.bytes() <= octets_max + handed_back);
+                let mut keys: Vec<_> = plain.0.iter().filter_map(|one| one.key).collect();
+                keys.sort_unstable();
+                prop_assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "two of a key wait");
+                prop_assert_eq!((outbox.len(), outbox.in_flight()), (plain.0.len(), flight.len()));
             }
             while let Some(entry) = outbox.take() {
-                prop_assert!(live.remove(&entry.ticket));
+                let next = plain.next();
+                prop_assert_eq!(next, plain.remove(entry.ticket));
             }
             while let Some(ticket) = outbox.settle() {
-                prop_assert!(live.remove(&ticket));
+                prop_assert_eq!(flight.pop_front().map(|one| one.ticket), Some(ticket));
             }
-            prop_assert!(live.is_empty());
+            prop_assert!(plain.0.is_empty() && flight.is_empty());
             prop_assert_eq!((outbox.bytes(), outbox.in_flight_bytes()), (0, 0));
         }
     }

@@ -24,8 +24,10 @@ pub enum Timer {
     Mute,
     /// When a link has been open for so long that earlier failures are forgotten.
     Stable,
-    /// When more of the backlog may be written.
+    /// When more may be written: of the backlog, by the rate limit, or into a buffer that was full.
     Pace,
+    /// When something that waits may be too late.
+    Expire,
     /// When `close()` stops waiting for the outbox to empty.
     Drain,
     /// When the closing handshake has taken too long.
@@ -34,7 +36,7 @@ pub enum Timer {
 
 impl Timer {
     /// Every timer, in the order in which those due at the same time are handled.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Connect,
         Self::Prove,
         Self::Backoff,
@@ -45,6 +47,7 @@ impl Timer {
         Self::Mute,
         Self::Stable,
         Self::Pace,
+        Self::Expire,
         Self::Drain,
         Self::Handshake,
     ];

@@ -8,16 +8,21 @@ mod common;
 use std::collections::{BTreeMap, VecDeque};
 
 use common::{ms, secs};
+use everwire_core::frame::Form;
+use everwire_core::session::up::Outgoing;
 use everwire_core::{
     Action, BackoffConfig, Client, Closed, Config, Duration, ExpectReply, Frame, Instant, LivenessConfig,
-    OutboxConfig, Overflow, Phase, Reason, State, Ticket, Window,
+    OutboxConfig, Overflow, Phase, Rate, Reason, State, Ticket, Window,
 };
 use proptest::prelude::*;
+
+const OVERFLOWS: &[Overflow] =
+    &[Overflow::Reject, Overflow::DropOldest, Overflow::DropNewest, Overflow::Wait];
 
 #[derive(Clone, Debug)]
 enum Input {
     Connect,
-    Submit(u32),
+    Submit { bytes: u32, priority: u8, key: Option<u32>, ttl: Option<u64> },
     Abort(u32),
     Echo(u32),
     Reconnect,
@@ -29,6 +34,7 @@ enum Input {
     Closed { back: u32, code: u16, clean: bool },
     Window { back: u32, window: Window },
     FailNextWrite,
+    Buffered(u64),
     Timeout,
     Pass(u64),
     Wake(u64),
@@ -58,9 +64,13 @@ fn input() -> impl Strategy<Value = Input> {
                 if instructed { Window::Instructed(ms(window)) } else { Window::Advertised(ms(window)) }
             },
         );
+    let bytes = prop_oneof![9 => 0u32..300, 1 => 0u32..60_000];
+    let (key, ttl) = (prop::option::weighted(0.2, 0u32..3), prop::option::weighted(0.2, 0u64..5_000));
+    let submit = (bytes, prop_oneof![4 => Just(0u8), 1 => any::<u8>()], key, ttl);
     prop_oneof![
         3 => Just(Input::Connect),
-        12 => prop_oneof![9 => 0u32..300, 1 => 0u32..60_000].prop_map(Input::Submit),
+        12 => submit.prop_map(|(bytes, priority, key, ttl)| Input::Submit { bytes, priority, key, ttl }),
+        2 => prop_oneof![Just(0), 0u64..2_000].prop_map(Input::Buffered),
         2 => (0u32..40).prop_map(Input::Abort),
         2 => (0u32..40).prop_map(Input::Echo),
         1 => Just(Input::Reconnect),
@@ -89,12 +99,21 @@ fn config() -> impl Strategy<Value = Config> {
         prop_oneof![Just(0u32), 0u32..5],
         prop_oneof![Just(0u64), Just(30_000), 0u64..40_000],
         prop_oneof![Just(ExpectReply::No), Just(ExpectReply::Yes), Just(ExpectReply::Learn)],
-        (1u32..20, prop_oneof![0u64..2000, Just(1 << 20)], any::<bool>()),
+        (1u32..20, prop_oneof![0u64..2000, Just(1 << 20)], prop::sample::select(OVERFLOWS)),
         (0u64..40_000, 0u64..40_000, 1.0f64..10.0),
         (prop_oneof![Just(20_000u64), 0u64..30_000], any::<(bool, bool)>(), prop_oneof![1u32..400, Just(100_000)]),
+        (prop_oneof![Just(1u64 << 20), 0u64..2_000], prop::option::of((1u64..100_000, 1u32..5))),
     )
         .prop_map(
-            |(attempts_max, interval, expect_reply, outbox, backoff, (connect, (has_token, rests_hidden), bytes))| Config {
+            |(
+                attempts_max,
+                interval,
+                expect_reply,
+                outbox,
+                backoff,
+                (connect, (has_token, rests_hidden), bytes),
+                (high_water, rate),
+            )| Config {
                 backoff: BackoffConfig {
                     delay_min: ms(backoff.0),
                     delay_max: ms(backoff.1),
@@ -102,15 +121,13 @@ fn config() -> impl Strategy<Value = Config> {
                     attempts_max,
                 },
                 liveness: LivenessConfig { interval: ms(interval), expect_reply },
-                outbox: OutboxConfig {
-                    messages_max: outbox.0,
-                    bytes_max: outbox.1,
-                    overflow: if outbox.2 { Overflow::DropOldest } else { Overflow::Reject },
-                },
+                outbox: OutboxConfig { messages_max: outbox.0, bytes_max: outbox.1, overflow: outbox.2 },
                 message_bytes_max: bytes,
                 connect_timeout: ms(connect),
                 has_token,
                 rests_hidden,
+                high_water,
+                rate: rate.map(|(per_second_milli, burst)| Rate { per_second_milli, burst }),
             },
         )
 }
@@ -127,7 +144,11 @@ struct Model {
     client: Client,
     now: Instant,
     fates: BTreeMap<Ticket, Fate>,
-    queue: VecDeque<Ticket>,
+    /// What waits: in the order in which it is to be written but for priority.
+    queue: VecDeque<Outgoing>,
+    /// When messages were written.
+    writes: Vec<Instant>,
+    buffered: u64,
     live: Option<u32>,
     fail_next_write: bool,
     told: State,
@@ -149,7 +170,13 @@ impl Model {
         Ok(fate.unwrap())
     }
 
-    fn carry_out(&mut self) -> Result<(), TestCaseError> {
+    /// What is to be written next: of the highest priority what has come first.
+    fn next(&self) -> Option<Outgoing> {
+        let highest = self.queue.iter().map(|message| message.priority).max()?;
+        self.queue.iter().find(|message| message.priority == highest).copied()
+    }
+
+    fn carry_out(&mut self, config: &Config) -> Result<(), TestCaseError> {
         for step in 0.. {
             prop_assert!(step < 10_000, "livelock");
             let Some(action) = self.client.poll() else { break };
@@ -161,16 +188,23 @@ impl Model {
                     self.live = Some(link);
                 }
                 Action::DropLink { link } => {
+                    self.buffered = 0;
                     prop_assert_eq!(self.live.take(), Some(link));
                 }
                 Action::CloseLink | Action::Beat => prop_assert!(self.live.is_some()),
                 Action::Write { ticket } => {
                     let link = self.live.expect("a link to write to");
-                    prop_assert_eq!(self.queue.front(), Some(&ticket), "out of order");
+                    let next = self.next();
+                    prop_assert_eq!(next.map(|message| message.ticket), Some(ticket), "out of order");
+                    let expires = next.and_then(|message| message.expires);
+                    prop_assert!(expires.is_none_or(|at| at > self.now), "written too late");
+                    prop_assert!(self.buffered <= config.high_water, "written into a full buffer");
                     if std::mem::take(&mut self.fail_next_write) {
                         self.client.handle_write_failed(ticket, self.now);
                     } else {
-                        self.queue.pop_front();
+                        self.queue.retain(|message| message.ticket != ticket);
+                        self.buffered += next.map_or(0, |message| u64::from(message.bytes));
+                        self.writes.push(self.now);
                         prop_assert_eq!(
                             self.fates.insert(ticket, Fate::Written { link }),
                             Some(Fate::Waiting)
@@ -185,7 +219,21 @@ impl Model {
                     let fate = self.exit(ticket)?;
                     let in_doubt = matches!(reason, Reason::InDoubt | Reason::InDoubtOverflow);
                     prop_assert_eq!(matches!(fate, Fate::Written { .. }), in_doubt, "{:?}", reason);
-                    self.queue.retain(|waiting| *waiting != ticket);
+                    let gone = self.queue.iter().find(|waiting| waiting.ticket == ticket).copied();
+                    match reason {
+                        Reason::Expired => prop_assert!(gone.and_then(|gone| gone.expires) <= Some(self.now)),
+                        Reason::Replaced => {
+                            let key = gone.and_then(|gone| gone.key);
+                            let newer = |other: &Outgoing| other.key == key && other.ticket > ticket;
+                            prop_assert!(key.is_some() && self.queue.iter().any(newer));
+                        }
+                        Reason::Overflow => prop_assert!(matches!(
+                            config.outbox.overflow,
+                            Overflow::DropOldest | Overflow::DropNewest
+                        )),
+                        _ => {}
+                    }
+                    self.queue.retain(|waiting| waiting.ticket != ticket);
                 }
                 Action::StateChanged(state) => {
                     prop_assert_ne!(state, self.told);
@@ -221,19 +269,28 @@ impl Model {
     }
 
     fn feed(&mut self, input: Input, config: &Config) -> Result<(), TestCaseError> {
+        if matches!(input, Input::Submit { .. }) {
+            // What time brings is ordered before the message is there, whatever its priority.
+            self.client.handle_timeout(self.now);
+            self.carry_out(config)?;
+        }
         let Self { client, now, .. } = self;
         let now = *now;
         let link = |back: u32| client.link().saturating_sub(back);
         match input {
             Input::Connect => client.handle_connect(now),
-            Input::Submit(bytes) => {
+            Input::Submit { bytes, priority, key, ttl } => {
                 let ticket = Ticket(self.next_ticket);
                 self.next_ticket += 1;
-                let taken = client.submit(ticket, bytes, now);
+                let expires = ttl.map(|ttl| now + ms(ttl));
+                let message = Outgoing { priority, key, expires, ..Outgoing::new(ticket, bytes, Form::Text) };
+                let taken = client.submit_as(message, now);
                 prop_assert!(bytes <= config.message_bytes_max || taken.is_err());
                 if taken.is_ok() {
                     self.fates.insert(ticket, Fate::Waiting);
-                    self.queue.push_back(ticket);
+                    let twin = |one: &Outgoing| key.is_some() && (one.key, one.priority) == (key, priority);
+                    let at = self.queue.iter().position(twin).map_or(self.queue.len(), |at| at + 1);
+                    self.queue.insert(at, message);
                 }
             }
             Input::Abort(back) => {
@@ -259,6 +316,10 @@ impl Model {
                 if let Window::Instructed(window) = window {
                     self.delay_max = self.delay_max.max(window.min(secs(600)));
                 }
+            }
+            Input::Buffered(octets) => {
+                self.buffered = self.buffered.min(octets);
+                client.handle_buffered(self.buffered, now);
             }
             Input::FailNextWrite => self.fail_next_write = true,
             Input::Timeout => {
@@ -302,7 +363,7 @@ impl Model {
                 prop_assert!(client.phase() != Phase::Waiting || client.next_deadline().is_some());
             }
         }
-        self.carry_out()
+        self.carry_out(config)
     }
 }
 
@@ -317,6 +378,8 @@ proptest! {
             now: Instant::default() + secs(100_000),
             fates: BTreeMap::new(),
             queue: VecDeque::new(),
+            writes: Vec::new(),
+            buffered: 0,
             live: None,
             fail_next_write: false,
             told: State::Connecting,
@@ -335,6 +398,14 @@ proptest! {
         }
         prop_assert_eq!(model.client.phase(), Phase::Closed);
         prop_assert!(model.fates.values().all(|fate| *fate == Fate::Gone));
+        if let Some(rate) = config.rate {
+            for (first, from) in model.writes.iter().enumerate() {
+                for (more, until) in model.writes.iter().skip(first).enumerate() {
+                    let gained = until.since(*from).as_micros() * rate.per_second_milli / 1_000_000_000;
+                    prop_assert!(more as u64 <= gained + u64::from(rate.burst), "faster than the rate");
+                }
+            }
+        }
     }
 
     /// From `close()` on, the wire is closed within the time for draining and one handshake.
@@ -349,7 +420,7 @@ proptest! {
                 Input::Dialled { .. } => client.handle_dialled(client.link(), true, now),
                 Input::Opened { .. } => client.handle_link_open(client.link(), now),
                 Input::Frame { .. } => client.handle_frame(client.link(), Frame::Message, now),
-                Input::Submit(bytes) => drop(client.submit(Ticket(bytes), bytes, now)),
+                Input::Submit { bytes, .. } => drop(client.submit(Ticket(bytes), bytes, now)),
                 Input::Pass(millis) => { now = now + ms(millis); client.handle_timeout(now) }
                 _ => {}
             }

@@ -282,7 +282,7 @@ fn an_idle_link_sleeps_until_the_heartbeat() {
     net.stop_sources();
     net.run(secs(1));
     assert!(net.harness.client.next_deadline().unwrap().since(net.now()) > secs(28));
-    assert_eq!(Timer::ALL.len(), 12);
+    assert_eq!(Timer::ALL.len(), 13);
     assert!(Timer::ALL.iter().enumerate().all(|(at, timer)| *timer as usize == at));
 }
 

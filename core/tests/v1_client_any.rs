@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use client::{Honest, Op, Run};
 use everwire_core::session::client::*;
-use everwire_core::{OutboxConfig, Overflow};
+use everwire_core::{OutboxConfig, Overflow, Rate};
 use proptest::prelude::*;
 
 fn honest() -> impl Strategy<Value = Honest> {
@@ -156,14 +156,16 @@ proptest! {
     /// [KEEP-1] [KEEP-6] [SEND-6] [STATE-2] [TRN-8] [SEC-12] [HELLO-3] [CLOSE-2]
     #[test]
     fn any_inputs_in_any_order(
-        ops in prop::collection::vec(op(), 0..120), has_token: bool, overflow in 0usize..3, attempts_max in 0u32..4,
+        ops in prop::collection::vec(op(), 0..120), has_token: bool, overflow in 0usize..4, attempts_max in 0u32..4,
+        rate in prop::option::of((1u64..20_000, 1u32..4)),
     ) {
-        let overflow = [Overflow::Reject, Overflow::DropOldest, Overflow::DropNewest][overflow];
+        let overflow = [Overflow::Reject, Overflow::DropOldest, Overflow::DropNewest, Overflow::Wait][overflow];
         let config = Config {
             outbox: OutboxConfig { messages_max: 8, bytes_max: 1 << 20, overflow },
             takes_bytes_max: 1 << 22,
             has_token,
             attempts_max: if attempts_max == 3 { 5 } else { 0 },
+            rate: rate.map(|(per_second_milli, burst)| Rate { per_second_milli, burst }),
             ..Config::default()
         };
         let mut run = Run::new(config);

@@ -6,7 +6,7 @@ use everwire_core::frame::Form;
 use everwire_core::session::Client;
 use everwire_core::session::client::*;
 use everwire_core::session::up::{Dropped, Exit, Outgoing, Unwritten};
-use everwire_core::{Instant, OutboxConfig, Overflow, Refusal, Ticket};
+use everwire_core::{Instant, OutboxConfig, Overflow, Rate, Refusal, Ticket};
 use v1_client_common::*;
 
 fn never(why: Unwritten) -> Option<Dropped> {
@@ -443,6 +443,31 @@ fn the_high_water_mark() {
     assert_eq!(host.record.up.written, 5);
     assert!(host.wire.iter().any(|frame| frame.starts_with("page")));
     assert!(host.client.cast(Cast { ticket: Ticket(9), bytes: 10, form: Form::Text }, host.now));
+}
+
+/// What the rate holds back has no number, so that the rules of the queue act on it; what has one goes again at once.
+#[test]
+fn the_rate_holds_back_numbers() {
+    let rate = Some(Rate { per_second_milli: 2_000, burst: 2 });
+    let mut host = Host::open_with(Config { rate, ..Config::default() });
+    host.send(1..=3);
+    assert_eq!((host.record.up.written, host.record.up.waiting.len()), (2, 1));
+    assert!(
+        !host.client.cast(Cast { ticket: Ticket(9), bytes: 10, form: Form::Text }, host.now),
+        "a cast beyond it"
+    );
+    host.send_one(Outgoing { priority: 1, ..text(4, 10) });
+    host.pass(ms(499));
+    assert_eq!(host.record.up.written, 2);
+    host.pass(ms(1));
+    assert_eq!(host.wire.last().map(String::as_str), Some("send 3 1 1 [4]"));
+    host.close(1006);
+    host.redial();
+    host.welcome("{}");
+    let sends: Vec<_> = host.wire.iter().filter(|frame| frame.starts_with("send")).cloned().collect();
+    assert_eq!(sends, ["send 1 3 1 [1,2,4]"], "again, without waiting, and no new one");
+    host.pass(ms(500));
+    assert_eq!(host.wire.last().map(String::as_str), Some("send 4 1 1 [3]"));
 }
 
 /// [NUM-6]

@@ -25,8 +25,8 @@ export const cause: readonly Cause[] = [
 ];
 
 /** Why a ticket left without being settled. From `IN_DOUBT` on it had been written. */
-export const reason = ['closed', 'overflow', 'aborted', 'in-doubt', 'in-doubt-overflow'] as const;
-export const IN_DOUBT = 3;
+export const reason = ['closed', 'overflow', 'aborted', 'expired', 'replaced', 'in-doubt', 'in-doubt-overflow'] as const;
+export const IN_DOUBT = 5;
 
 /** `wire_submit` answers 0, or one more than the place in this list. */
 export const refusal = ['closed', 'too-large', 'outbox-full'] as const;

@@ -5,7 +5,8 @@ export interface Exports {
   instance_start(instance: InstanceHost): void;
   wire_create(host: Host, config: Float64Array): number;
   wire_connect(handle: number): void;
-  wire_submit(handle: number, ticket: number, bytes: number): number;
+  wire_submit(handle: number, ticket: number, bytes: number, priority: number, key: number, ttlMs: number): number;
+  wire_round_trip(handle: number): number;
   wire_abort(handle: number, ticket: number): boolean;
   wire_echoed(handle: number, ticket: number): void;
   wire_dialled(handle: number, link: number, socket: WebSocket, tokenChanged: boolean): void;

@@ -43,6 +43,9 @@ export class Announcer extends EventTarget {
   }
 }
 
+/** Where the platform has none yet, what libraries that bring it use. */
+export const asyncDispose = (Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')) as typeof Symbol.asyncDispose;
+
 export const noop = () => {};
 
 /** Calls a function when the signal is aborted; returns what takes the listener away again. */

@@ -1,4 +1,4 @@
-import type { Options, ProtocolsSource, TokenSource } from '../types/index.js';
+import type { Logger, Options, ProtocolsSource, TokenSource } from '../types/index.js';
 import { connectError } from './errors.ts';
 
 /** The options, complete and in range. */
@@ -10,6 +10,7 @@ export interface Settings {
   closeTimeout: number;
   maxMessageBytes: number;
   signal: AbortSignal | undefined;
+  logger: Logger | undefined;
   WebSocket: new (url: string, protocols: string[]) => WebSocket;
   /** What `wire_create` takes after the seed. */
   config: number[];
@@ -23,7 +24,7 @@ type Bag = Record<string, any>;
 export function check(options: Options = {}): Settings {
   const {
     delivery = 'best-effort', sender, token, protocols, binary, heartbeatInterval, expectReply = 'learn', connectTimeout,
-    closeTimeout, maxMessageBytes, reconnect, outbox, signal, WebSocket = globalThis.WebSocket, ...unknown
+    closeTimeout, maxMessageBytes, highWaterBytes, rateLimit, logger, reconnect, outbox, signal, WebSocket = globalThis.WebSocket, ...unknown
   } = bag('options', options);
   none('', unknown);
   if (delivery === 'exactly-once') fail('delivery', "'best-effort'; 'exactly-once' is in everwire/exactly-once", delivery);
@@ -52,6 +53,7 @@ export function check(options: Options = {}): Settings {
     closeTimeout: timeout('closeTimeout', closeTimeout, 5_000),
     maxMessageBytes: frameMax,
     signal,
+    logger: checkLogger(logger),
     WebSocket,
     config: [
       delayFloor,
@@ -64,10 +66,42 @@ export function check(options: Options = {}): Settings {
       frameMax,
       count('outbox.maxMessages', maxMessages, 8_192, 1, 1_000_000),
       count('outbox.maxBytes', maxBytes, Math.max(8_388_608, frameMax), frameMax, 1_073_741_824),
-      oneOf('outbox.overflow', overflow, ['reject', 'drop-oldest']),
+      oneOf('outbox.overflow', overflow, OVERFLOWS),
       +(token !== undefined),
+      highWater(highWaterBytes),
+      ...rate(rateLimit),
     ],
   };
+}
+
+/** What a full outbox does, in the order of the core's enum. */
+export const OVERFLOWS = ['reject', 'drop-oldest', 'drop-newest', 'wait'];
+
+export function highWater(bytes: unknown): number {
+  return count('highWaterBytes', bytes, 1_048_576, 16_384, 1_073_741_824);
+}
+
+/** Thousandths of a message a second, 0 for no limit, and the burst. */
+export function rate(limit: unknown): [number, number] {
+  if (limit === undefined) return [0, 1];
+  const { perSecond, burst, ...unknown } = bag('rateLimit', limit);
+  none('rateLimit.', unknown);
+  // Without it, NaN: a limit that says nothing is a mistake.
+  const each = within('rateLimit.perSecond', perSecond ?? NaN, 0, 0.001, 1_000_000);
+  return [Math.floor(each * 1000), count('rateLimit.burst', burst, Math.max(1, Math.ceil(each)), 1, 1_000_000)];
+}
+
+export function checkLogger(logger: any): Logger | undefined {
+  const levels = ['debug', 'info', 'warn', 'error'];
+  if (logger !== undefined && !levels.every((level) => typeof logger?.[level] === 'function')) fail('logger', 'an object with ' + levels.join(', '), logger);
+  return logger;
+}
+
+/** What acts on a message while it waits; −1 for none. */
+export function waitOptions(options: { priority?: number; ttl?: number; key?: string } | null | undefined) {
+  const { priority, ttl, key } = options ?? {};
+  typed('key', key, 'string');
+  return { priority: count('priority', priority, 0, 0, 255), ttl: within('ttl', ttl, -1, 1, 2 ** 53 - 1), key };
 }
 
 export function timeout(name: string, value: unknown, fallback: number): number {

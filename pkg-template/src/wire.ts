@@ -1,16 +1,21 @@
 // The wire as JavaScript sees it: promises, events and the ticket → message map. No protocol and no policy.
-import type { CloseOptions, Envelope, ErrorCode, Options, Receipt, SendOptions, UndeliveredEvent, UrlSource, WireEventMap } from '../types/index.js';
+import type {
+  CloseOptions, Envelope, ErrorCode, MessagesOptions, Options, Receipt, RecentEvent, SendOptions, Stats, UndeliveredEvent, UrlSource, WireEventMap,
+} from '../types/index.js';
 import { utf8Cut, utf8Length } from './bytes.ts';
 import * as codes from './codes.ts';
 import type { Exports, Host } from './contract.ts';
 import { targetSource } from './dial.ts';
 import { compose, decodeOwn, encode, type Frame, heartbeatFrame, type Ids, idSource, inspect } from './envelope.ts';
 import { EverwireError, report } from './errors.ts';
-import { Announcer, noop, onAbort } from './events.ts';
+import { Announcer, asyncDispose, noop, onAbort } from './events.ts';
 import { addHandler, type Handler, type Handlers } from './handlers.ts';
 import { acquire, type Instance } from './instance.ts';
-import { check, checkSignal, fail, type Settings, timeout } from './options.ts';
+import { Keys } from './keys.ts';
+import { frozen, Monitor } from './monitor.ts';
+import { check, checkSignal, fail, type Settings, timeout, waitOptions, within } from './options.ts';
 import { abandon, transmit } from './socket.ts';
+import { Streams } from './streams.ts';
 
 /** A message on its way. The frame is all that is kept of the content: whoever needs it parses it again. */
 interface Kept {
@@ -18,6 +23,7 @@ interface Kept {
   type: string;
   frame: Frame;
   bytes: number;
+  key: string | undefined;
   written: boolean;
   signal: AbortSignal | undefined;
   resolve(receipt: Receipt): void;
@@ -30,6 +36,10 @@ type Fields<Name extends keyof WireEventMap> = Omit<WireEventMap[Name], keyof Ev
 const CLOSED = 5;
 /** RFC 6455: a close frame has room for 125 bytes, and the code takes two. */
 const REASON_MAX_BYTES = 123;
+/** Messages an iterator keeps until they are pulled. */
+const UNPULLED_MAX = 1024;
+/** Told by methods of their own, or of every message. */
+const UNNOTED = new Set(['settled', 'undelivered', 'error']);
 
 export class Wire extends Announcer {
   #settings: Settings;
@@ -44,6 +54,9 @@ export class Wire extends Announcer {
   #target: ReturnType<typeof targetSource>;
   #ids: Ids;
   #kept = new Map<number, Kept>();
+  #keys = new Keys();
+  #monitor: Monitor;
+  #streams = new Streams<Envelope>();
   #lastTicket = 0;
   #queued = 0;
   #queuedBytes = 0;
@@ -60,6 +73,7 @@ export class Wire extends Announcer {
     super();
     this.#settings = check(options);
     this.#target = targetSource(url, this.#settings);
+    this.#monitor = new Monitor(this.#settings.logger, (task) => this.#queue(task));
     this.#instance = acquire(compile);
     const random = crypto.getRandomValues(new Uint32Array(5));
     this.#ids = idSource(random.subarray(2));
@@ -91,6 +105,26 @@ export class Wire extends Announcer {
     return addHandler(this.#handlers, type, { fn });
   }
 
+  messages(type: string, options?: MessagesOptions | null): AsyncIterableIterator<Envelope> {
+    const max = within('buffer', options?.buffer, UNPULLED_MAX, 1, 65_536);
+    return this.#streams.open((fn) => this.on(type, fn), () => false, max, options, () => this.#error(new EverwireError('iterator-full')));
+  }
+
+  stats(): Stats {
+    const [messages, bytes] = [this.#queued, this.#queuedBytes];
+    return frozen({
+      state: this.state,
+      roundTrip: this.#call('wire_round_trip') || null,
+      ...this.#monitor.counts(),
+      outbox: { messages, bytes, unsettled: this.#kept.size - messages },
+      buffered: this.#socket?.bufferedAmount ?? 0,
+    }) as Stats;
+  }
+
+  recent(): RecentEvent[] {
+    return this.#monitor.recent();
+  }
+
   send(type: string, content: unknown, options?: SendOptions | null): Promise<Receipt> {
     const ticket = this.#nextTicket();
     let id = this.#ids.next(ticket);
@@ -110,10 +144,12 @@ export class Wire extends Announcer {
     const max = this.#settings.maxMessageBytes;
     let envelope: Envelope = { id, type, content };
     let frame: Frame;
+    let wait: ReturnType<typeof waitOptions>;
     try {
       ({ to = null, meta, signal, id = id } = options ?? {});
       envelope = compose(id, type, this.#settings.sender, to, content, meta);
       if (signal) checkSignal(signal);
+      wait = waitOptions(options);
       frame = encode(envelope, this.#settings.binary, max);
     } catch (error) {
       refuse(error instanceof EverwireError ? error : new EverwireError('content', undefined, error), () => envelope);
@@ -126,9 +162,10 @@ export class Wire extends Announcer {
     else if (!this.#handle) refuse(new EverwireError('closed'), message);
     else if (signal?.aborted) refuse(new EverwireError('aborted', undefined, signal.reason), message);
     else {
-      const kept: Kept = { id, type, frame, bytes, written: false, signal, resolve, reject, unhook: noop };
-      this.#keep(ticket, kept);
-      const refused = this.#call('wire_submit', ticket, bytes);
+      const { priority, key, ttl } = wait;
+      const kept: Kept = { id, type, frame, bytes, key, written: false, signal, resolve, reject, unhook: noop };
+      const number = this.#keep(ticket, kept);
+      const refused = this.#call('wire_submit', ticket, bytes, priority, number, ttl);
       if (refused) {
         this.#forget(ticket);
         refuse(new EverwireError(codes.refusal[refused - 1]!), message);
@@ -157,7 +194,7 @@ export class Wire extends Announcer {
     this.#call('wire_reconnect');
   }
 
-  [(Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')) as typeof Symbol.asyncDispose](): Promise<void> {
+  [asyncDispose](): Promise<void> {
     return this.close();
   }
 
@@ -173,6 +210,7 @@ export class Wire extends Announcer {
         if (!kept || !transmit(socket, kept.frame)) return false;
         if (!kept.written) {
           this.#leaveQueue(kept);
+          this.#monitor.wrote(kept.bytes);
           kept.resolve({ level: 'written', durable: false, id: kept.id });
         }
         return true;
@@ -180,6 +218,8 @@ export class Wire extends Announcer {
       beat: (socket) => transmit(socket, heartbeatFrame),
       inspect: (data) => {
         const found = inspect(data, this.#settings.binary, this.#settings.maxMessageBytes);
+        this.#monitor.read(Math.floor(found.code / 4));
+        this.#monitor.received.messages += found.messages.length;
         found.messages.forEach(this.#echoed, this);
         if (found.messages.length) this.#instance.queueMessage(() => found.messages.forEach(this.#deliver, this));
         if (found.error) this.#error(new EverwireError(found.error));
@@ -187,6 +227,7 @@ export class Wire extends Announcer {
       },
       settled: (ticket) => {
         const kept = this.#forget(ticket);
+        if (kept) this.#monitor.settled++;
         if (kept && this.hears('settled')) this.#emit('settled', () => ({ id: kept.id, messageType: kept.type }));
       },
       dropped: (ticket, reason) => {
@@ -262,11 +303,12 @@ export class Wire extends Announcer {
     return this.#lastTicket;
   }
 
-  /** Before the core hears of it: it may ask for the bytes within the same call. */
-  #keep(ticket: number, kept: Kept): void {
+  /** Before the core hears of it: it may ask for the bytes within the same call. Answers the number of its key. */
+  #keep(ticket: number, kept: Kept): number {
     this.#kept.set(ticket, kept);
     this.#queued++;
     this.#queuedBytes += kept.bytes;
+    return this.#keys.use(kept.key);
   }
 
   /** A server that forwards to everybody sends our own messages back: it has read what it returns. */
@@ -279,6 +321,7 @@ export class Wire extends Announcer {
   #leaveQueue(kept: Kept): void {
     kept.written = true;
     kept.unhook();
+    this.#keys.free(kept.key);
     this.#queued--;
     this.#queuedBytes -= kept.bytes;
   }
@@ -304,6 +347,7 @@ export class Wire extends Announcer {
   #undelivered(
     id: string, messageType: string, reason: UndeliveredEvent['reason'], cause: UndeliveredEvent['cause'], message: () => Envelope,
   ): void {
+    this.#monitor.undelivered(reason, cause);
     this.#emit('undelivered', () => ({ id, messageType, reason, cause, message: message() }));
   }
 
@@ -321,6 +365,7 @@ export class Wire extends Announcer {
     this.#handle = 0;
     this.#socket = undefined;
     this.#instance.wires.delete(this.#coreDied);
+    this.#streams.end();
     for (const unhook of this.#unhooks.splice(0)) unhook();
     this.#resolveClosed();
   }
@@ -338,11 +383,13 @@ export class Wire extends Announcer {
   };
 
   #error(error: EverwireError, missed?: () => void): void {
+    this.#monitor.failed(error.code);
     this.#emit('error', () => ({ error }), missed);
   }
 
   /** Queues an event; it is made only if someone has ever listened. `missed` runs if nobody got it. */
   #emit<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>, missed?: () => void): void {
+    if (!UNNOTED.has(name)) this.#monitor.note(name, fields());
     this.#queue(() => this.announce(name, fields, missed));
   }
 

@@ -164,6 +164,9 @@ export class FakeCore {
         wire.host.dropped(ticket, 2);
         return true;
       },
+      wire_round_trip: () => 0,
+      wire_turn_over() {},
+      wire_settled() {},
       wire_echoed: (wire, ticket) => wire.host.settled(ticket),
       wire_dialled: (wire, _link, socket) => void (wire.socket = socket),
       wire_dial_failed: (wire) => {

@@ -12,10 +12,10 @@ function config(options) {
   return core.last.config.slice(2);
 }
 
-const [DELAY_MIN, DELAY_MAX, FACTOR, MAX_ATTEMPTS, CONNECT, HEARTBEAT, REPLY, FRAME, MESSAGES, BYTES, OVERFLOW, TOKEN] = Array(12).keys();
+const [DELAY_MIN, DELAY_MAX, FACTOR, MAX_ATTEMPTS, CONNECT, HEARTBEAT, REPLY, FRAME, MESSAGES, BYTES, OVERFLOW, TOKEN, HIGH_WATER, RATE, BURST] = Array(15).keys();
 
 test('the defaults', () => {
-  assert.deepEqual(config(), [1000, 30_000, 2, 0, 20_000, 30_000, 2, 1_048_576, 8192, 8_388_608, 0, 0]);
+  assert.deepEqual(config(), [1000, 30_000, 2, 0, 20_000, 30_000, 2, 1_048_576, 8192, 8_388_608, 0, 0, 1_048_576, 0, 1]);
 });
 
 test('the seed is two words of 32 bits, different for every wire', () => {
@@ -41,6 +41,7 @@ const ranges = [
   ['reconnect.maxAttempts', MAX_ATTEMPTS, 1, 2 ** 31 - 1, 1],
   ['outbox.maxMessages', MESSAGES, 1, 1_000_000, 1],
   ['outbox.maxBytes', BYTES, 1_048_576, 1_073_741_824, 1],
+  ['highWaterBytes', HIGH_WATER, 16_384, 1_073_741_824, 1],
 ];
 
 const nest = (name, value) => {
@@ -67,6 +68,29 @@ for (const [name, place, min, max, step] of ranges) {
   });
 }
 
+test('the rate limit: its edges, its burst, and what it must say', () => {
+  const limit = (rateLimit) => config({ rateLimit }).slice(RATE, BURST + 1);
+  assert.deepEqual(limit({ perSecond: 0.001 }), [1, 1]);
+  assert.deepEqual(limit({ perSecond: 1_000_000, burst: 1_000_000 }), [1_000_000_000, 1_000_000]);
+  assert.deepEqual(limit({ perSecond: 2.5 }), [2500, 3]);
+  assert.deepEqual(limit({ perSecond: 20, burst: 1 }), [20_000, 1]);
+  assert.deepEqual(limit({ perSecond: 20, burst: undefined }), [20_000, 20]);
+  for (const perSecond of [undefined, 0, 0.0009, 1_000_001, NaN, Infinity, '20', null]) {
+    assert.throws(() => open(url, { rateLimit: { perSecond } }), /rateLimit\.perSecond must be 0\.001 – 1000000/, String(perSecond));
+  }
+  for (const burst of [0, 1_000_001, 1.5, '3', null]) {
+    assert.throws(() => open(url, { rateLimit: { perSecond: 1, burst } }), /rateLimit\.burst must be .*1 – 1000000/, String(burst));
+  }
+  assert.throws(() => open(url, { rateLimit: {} }), /rateLimit\.perSecond/);
+  assert.throws(() => open(url, { rateLimit: { perSecond: 1, window: 1 } }), /rateLimit\.window/);
+  for (const wrong of [5, null, 'x']) assert.throws(() => open(url, { rateLimit: wrong }), /rateLimit/);
+});
+
+test('a logger has four functions', () => {
+  config({ logger: console });
+  for (const logger of [null, 5, {}, { ...console, warn: undefined }, () => {}]) assert.throws(() => open(url, { logger }), { name: 'TypeError', message: /logger/ });
+});
+
 test('undefined is as good as absent', () => {
   const none = Object.fromEntries(ranges.map(([name]) => [name.split('.')[0], undefined]));
   assert.deepEqual(config({ ...none, token: undefined, sender: undefined, protocols: undefined, signal: undefined }), config());
@@ -77,7 +101,7 @@ test('the special values', () => {
   assert.equal(config({ heartbeatInterval: 0 })[HEARTBEAT], 0);
   assert.equal(config({ reconnect: { maxAttempts: Infinity } })[MAX_ATTEMPTS], 0);
   assert.deepEqual([false, true, 'learn'].map((expectReply) => config({ expectReply })[REPLY]), [0, 1, 2]);
-  assert.deepEqual(['reject', 'drop-oldest'].map((overflow) => config({ outbox: { overflow } })[OVERFLOW]), [0, 1]);
+  assert.deepEqual(['reject', 'drop-oldest', 'drop-newest', 'wait'].map((overflow) => config({ outbox: { overflow } })[OVERFLOW]), [0, 1, 2, 3]);
   assert.equal(config({ token: 'abc' })[TOKEN], 1);
   assert.equal(config({ token: () => 'abc' })[TOKEN], 1);
 });
@@ -113,7 +137,7 @@ test('values of the wrong type', () => {
     }
   }
   for (const options of [null, 5, 'x']) assert.throws(() => connect(url, options), TypeError);
-  assert.throws(() => open(url, { outbox: { overflow: 'wait' } }), { name: 'TypeError', message: /outbox\.overflow/ });
+  assert.throws(() => open(url, { outbox: { overflow: 'block' } }), { name: 'TypeError', message: /outbox\.overflow/ });
 });
 
 test('a value in the wrong place is not quoted: it may be a token', () => {

@@ -195,7 +195,7 @@ for (const [number, cause, reason, code] of [
   });
 }
 
-for (const [number, cause] of [[3, 'lost'], [4, 'in-doubt-overflow']]) {
+for (const [number, cause] of [[5, 'lost'], [6, 'in-doubt-overflow']]) {
   test(`dropped after it was written: ${cause}, and the receipt stands`, async () => {
     const { wire, host, core } = await opened({ binary: true });
     const events = record(wire, 'undelivered');

@@ -1,9 +1,12 @@
 import type {
-  AnyMessages, Content, Envelope, MessageType, Meta, ReconnectingEvent, Sendable, State, StateChangeEvent, TokenSource, UrlSource,
-  WebSocketLike,
+  AnyMessages, Content, Envelope, Logger, MessagesOptions, MessageType, Meta, Overflow, RateLimit, RecentEvent, ReconnectingEvent, Sendable,
+  State, StateChangeEvent, TokenSource, UrlSource, WebSocketLike, WireStats,
 } from './index.js';
 
-export type { AnyMessages, BinaryContent, Content, Envelope, MessageType, Meta, State, StateChangeEvent, TokenSource, UrlSource, WebSocketLike } from './index.js';
+export type {
+  AnyMessages, BinaryContent, Content, Envelope, Logger, MessagesOptions, MessageType, Overflow, RateLimit, RecentEvent, Meta, State,
+  StateChangeEvent, TokenSource, UrlSource, WebSocketLike, WireStats,
+} from './index.js';
 
 /** A place in the server's log: with it a stored message has a name that never changes. */
 export interface Position {
@@ -49,6 +52,7 @@ export type SessionCause =
  * - `unknown`: the server no longer knows this client (its log is gone, or it was away for 30 days): it may have arrived
  * - `denied`: not let into a room, or put out of it
  * - `link-lost`, `lost`: of a page of history: the connection ended before it came (ask again), or its log is gone
+ * - `iterator-full`: casts were dropped because an iterator of `messages()` is not pulled
  * - `handler`: a message handler threw or rejected; `cause` is what it threw
  * - `provider`, `connect`, `core-died`, `auth-refused`, `max-attempts`: as in best-effort
  * - `protocol-error`: the server, or this client, has broken the protocol; three times in a row end the wire
@@ -57,7 +61,7 @@ export type SessionCause =
  */
 export type SessionErrorCode =
   | 'closed' | 'content' | 'too-large' | 'outbox-full' | 'expired' | 'replaced' | 'aborted' | 'refused' | 'in-doubt' | 'unknown'
-  | 'denied' | 'link-lost' | 'lost' | 'handler' | 'provider' | 'connect' | 'core-died' | 'auth-refused' | 'max-attempts'
+  | 'denied' | 'link-lost' | 'lost' | 'handler' | 'iterator-full' | 'provider' | 'connect' | 'core-died' | 'auth-refused' | 'max-attempts'
   | 'protocol-error' | 'not-spoken' | 'unavailable' | 'store-stalled' | 'too-slow' | 'handler-unsettled' | 'window-shut';
 
 /** What promises reject with and `error` events carry. No text of everwire's own ever holds a token, a url or a content. */
@@ -122,6 +126,8 @@ export interface SessionUndeliveredEvent extends Event {
   readonly message: SessionEnvelope;
 }
 
+export type SessionStats = WireStats<SessionCause>;
+
 export interface SessionEventMap {
   statechange: StateChangeEvent;
   open: SessionOpenEvent;
@@ -167,6 +173,13 @@ export interface SessionOptions {
   maxMessageBytes?: number;
   /** Bytes in the socket's buffer above which nothing more is written: 16,384 – 1,073,741,824. Default 1,048,576. */
   highWaterBytes?: number;
+  /**
+   * How fast messages and casts may be written; other messages wait in the outbox, a cast beyond it does not go out. What is sent
+   * again after a lost connection is not counted again. Default: no limit.
+   */
+  rateLimit?: RateLimit;
+  /** Told of what `recent()` keeps, as it happens; `console` will do. What it throws is ignored. Default none: silence. */
+  logger?: Logger;
   reconnect?: {
     /** Retries in a row before the wire closes: 1 – 2,147,483,647. Default `Infinity`. The waits are the protocol's. */
     maxAttempts?: number;
@@ -176,8 +189,13 @@ export interface SessionOptions {
     maxMessages?: number;
     /** How many bytes may wait: `maxMessageBytes` – 1,073,741,824. Default 8,388,608, or `maxMessageBytes` if that is more. */
     maxBytes?: number;
-    /** What a full outbox does. Default `'reject'`. */
-    overflow?: 'reject' | 'drop-oldest' | 'drop-newest';
+    /**
+     * What a full outbox does. `'reject'`: the new message is refused. `'drop-oldest'`: the oldest of the lowest priority leave.
+     * `'drop-newest'`: the new one leaves. `'wait'`: `send()` stays pending until there is room; so up to 1,024 messages and once
+     * more `maxBytes` wait beyond the bounds, with their `ttl`, `key`, `priority` and `signal` at work, and what comes beyond that is
+     * refused. All are reported by `undelivered`. Default `'reject'`.
+     */
+    overflow?: Overflow;
   };
   /** Closes the wire when aborted, without writing what waits. */
   signal?: AbortSignal;
@@ -194,7 +212,7 @@ export interface SessionSendOptions {
   ttl?: number;
   /** Of the messages of a key that wait only the newest is kept: cursors, game state. Default none. */
   key?: string;
-  /** 0 – 255; higher ones are written first. Default 0. */
+  /** 0 – 255, whole; higher ones are written first. Default 0. */
   priority?: number;
   /** Takes it back while it waits. Once it has a number it stays, and only the promise rejects. */
   signal?: AbortSignal;
@@ -243,6 +261,10 @@ export interface Room<Messages extends object = AnyMessages> {
   on<Type extends MessageType<Messages>>(
     type: Type, handler: (message: SessionEnvelope<Type, Content<Messages, Type>>) => unknown, options?: HandlerOptions,
   ): () => void;
+  /** As {@link Wire.messages}, of this room. */
+  messages<Type extends MessageType<Messages>>(
+    type: Type, options?: MessagesOptions,
+  ): AsyncIterableIterator<SessionEnvelope<Type, Content<Messages, Type>>> & AsyncDisposable;
   send<Type extends MessageType<Messages>>(
     type: Type, content: Sendable<Content<Messages, Type>>, options?: Omit<SessionSendOptions, 'to'>,
   ): Promise<SessionReceipt>;
@@ -270,6 +292,21 @@ export interface Wire<Messages extends object = AnyMessages> extends EventTarget
   on<Type extends MessageType<Messages>>(
     type: Type, handler: (message: SessionEnvelope<Type, Content<Messages, Type>>) => unknown, options?: HandlerOptions,
   ): () => void;
+
+  /**
+   * The messages of this type from now on, and casts, for `for await`. A message counts as processed when the next one is pulled: who
+   * is slow holds back the server, and is told by `error` (`handler-unsettled`) after 60 s. Leaving the loop ends it, and lets go of
+   * what was not pulled as if nobody listened; when the wire closes it ends after what had come.
+   */
+  messages<Type extends MessageType<Messages>>(
+    type: Type, options?: MessagesOptions,
+  ): AsyncIterableIterator<SessionEnvelope<Type, Content<Messages, Type>>> & AsyncDisposable;
+
+  /** Figures about this wire, for dashboards and bug reports. Cheap. */
+  stats(): SessionStats;
+
+  /** The last 200 events, oldest first: without contents, tokens, urls, ids, names and producers. */
+  recent(): RecentEvent[];
 
   /**
    * Sends a message, now or as soon as there is a connection, once and in order. The bytes are taken at once. Never throws.

@@ -103,8 +103,12 @@ export type Cause =
  * - `closed`: the wire is closing or closed
  * - `content`: JSON cannot hold it (a cycle, a BigInt, `undefined`, a function), or an argument has the wrong type
  * - `too-large`: longer than `maxMessageBytes`; also for a frame that arrived
- * - `outbox-full`: refused, or dropped as the oldest with `overflow: 'drop-oldest'`
+ * - `outbox-full`: refused, or dropped by the policy `outbox.overflow`
  * - `aborted`: by the signal given to `send`
+ * - `expired`: not written within its `ttl`
+ * - `replaced`: a newer message of its `key` took its place before it was written
+ * - `iterator-full`: an iterator of `messages()` is not pulled as fast as messages come; the oldest were dropped. Told once until
+ *   all has been pulled
  * - `binary-disabled`: binary content without the option `binary: true`
  * - `malformed-frame`: the server sent something that is no JSON or no envelope; the connection is kept
  * - `handler`: a message handler threw or rejected; `cause` is what it threw
@@ -122,6 +126,9 @@ export type ErrorCode =
   | 'too-large'
   | 'outbox-full'
   | 'aborted'
+  | 'expired'
+  | 'replaced'
+  | 'iterator-full'
   | 'binary-disabled'
   | 'malformed-frame'
   | 'handler'
@@ -206,6 +213,8 @@ export interface UndeliveredEvent extends Event {
     | 'closed'
     | 'overflow'
     | 'aborted'
+    | 'expired'
+    | 'replaced'
     | 'lost'
     | 'in-doubt-overflow'
     | 'content'
@@ -264,6 +273,70 @@ export interface WebSocketLike {
   removeEventListener(type: any, listener: any): void;
 }
 
+/** What a full outbox does. */
+export type Overflow = 'reject' | 'drop-oldest' | 'drop-newest' | 'wait';
+
+/** A token bucket. It belongs to the wire: a new connection gives no new allowance. */
+export interface RateLimit {
+  /** Messages a second in the long run: 0.001 – 1,000,000, of which three decimals count. */
+  perSecond: number;
+  /** Messages at once after a pause: 1 – 1,000,000, whole. Default: `perSecond`, rounded up. */
+  burst?: number;
+}
+
+/** `details` holds codes, numbers and flags: no content, token, url, id or name. */
+export interface Logger {
+  debug(text: string, details: object): unknown;
+  info(text: string, details: object): unknown;
+  warn(text: string, details: object): unknown;
+  error(text: string, details: object): unknown;
+}
+
+/** What a wire has done since it was made. Frozen; later calls give later figures. */
+export interface WireStats<CauseName extends string = Cause> {
+  readonly state: State;
+  /** Smoothed, in milliseconds; null while none has been measured and when the wire is closed. */
+  readonly roundTrip: number | null;
+  /** Messages written for the first time, and their bytes. */
+  readonly sent: { readonly messages: number; readonly bytes: number };
+  /** Frames received, the messages in them, and the bytes they are. */
+  readonly received: { readonly frames: number; readonly messages: number; readonly bytes: number };
+  /** Messages that have been `settled`. */
+  readonly settled: number;
+  /** Messages that were `undelivered`. */
+  readonly undelivered: number;
+  /** Connections that have been in use. */
+  readonly links: number;
+  /** Attempts scheduled, by cause. */
+  readonly reconnects: { readonly [Name in CauseName]?: number };
+  /** What waits, senders that wait for room included, and how many written messages are not settled. */
+  readonly outbox: { readonly messages: number; readonly bytes: number; readonly unsettled: number };
+  /** Bytes in the socket's buffer. */
+  readonly buffered: number;
+}
+
+export type Stats = WireStats;
+
+/** Something that has happened to a wire. */
+export interface RecentEvent {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  /** The event's name, as in {@link WireEventMap}. */
+  readonly name: string;
+  /** Codes, numbers and flags. Of `undelivered` messages with the same reason and cause in a row, one entry says how many. */
+  readonly details: { readonly [field: string]: string | number | boolean | null };
+}
+
+export interface MessagesOptions {
+  /**
+   * How many messages are kept until they are pulled: 1 – 65,536. Beyond that the oldest are dropped and `error`
+   * (`iterator-full`) says so. In exactly-once it bounds casts alone; stored messages are held back at the server. Default 1,024.
+   */
+  buffer?: number;
+  /** Ends the iterator when aborted; what has not been pulled is let go. */
+  signal?: AbortSignal;
+}
+
 /** Checked at `connect()`: an unknown key or a value out of range throws a `TypeError` that names it. */
 export interface Options {
   /** The guarantee. Here `'best-effort'`: any WebSocket server that speaks JSON. `'exactly-once'` is the entry `everwire/exactly-once`. Default `'best-effort'`. */
@@ -289,6 +362,12 @@ export interface Options {
   closeTimeout?: number;
   /** The longest message in UTF-8 bytes, both ways: 1 – 67,108,864. Default 1,048,576. */
   maxMessageBytes?: number;
+  /** Bytes in the socket's buffer above which nothing more is written: 16,384 – 1,073,741,824. Default 1,048,576. */
+  highWaterBytes?: number;
+  /** How fast messages may be written; the others wait in the outbox. Default: no limit. */
+  rateLimit?: RateLimit;
+  /** Told of what `recent()` keeps, as it happens; `console` will do. What it throws is ignored. Default none: silence. */
+  logger?: Logger;
   reconnect?: {
     /** Milliseconds, the scale of the first delay: 10 – 30,000. Default 1,000. */
     delayMin?: number;
@@ -307,8 +386,13 @@ export interface Options {
     maxMessages?: number;
     /** How many bytes may wait: `maxMessageBytes` – 1,073,741,824. Default 8,388,608, or `maxMessageBytes` if that is more. */
     maxBytes?: number;
-    /** What a full outbox does: refuse the new message, or drop the oldest. Default `'reject'`. */
-    overflow?: 'reject' | 'drop-oldest';
+    /**
+     * What a full outbox does. `'reject'`: the new message is refused. `'drop-oldest'`: the oldest of the lowest priority leave.
+     * `'drop-newest'`: the new one leaves. `'wait'`: `send()` stays pending until there is room; so up to 1,024 messages and once
+     * more `maxBytes` wait beyond the bounds, with their `ttl`, `key`, `priority` and `signal` at work, and what comes beyond that is
+     * refused. All are reported by `undelivered`. Default `'reject'`.
+     */
+    overflow?: Overflow;
   };
   /** Closes the wire when aborted, without writing what waits. */
   signal?: AbortSignal;
@@ -321,6 +405,12 @@ export interface SendOptions {
   to?: string | null;
   /** Added to the envelope's `meta`. */
   meta?: Meta;
+  /** Milliseconds after which it is no longer worth writing: 1 – 2^53 − 1. What is written stays. Default none. */
+  ttl?: number;
+  /** Of the messages of a key that wait only the newest is kept, in the place of the first: cursors, game state. Default none. */
+  key?: string;
+  /** 0 – 255, whole; higher ones are written first. Default 0. */
+  priority?: number;
   /** Takes the message back while it still waits. Once it is written, aborting does nothing. */
   signal?: AbortSignal;
   /**
@@ -360,11 +450,25 @@ export interface Wire<Messages extends object = AnyMessages> extends EventTarget
   ): () => void;
 
   /**
+   * The messages of this type from now on, for `for await`. Leaving the loop ends it; when the wire closes it ends after what had
+   * come. What is not pulled is kept up to {@link MessagesOptions.buffer}.
+   */
+  messages<Type extends MessageType<Messages>>(
+    type: Type, options?: MessagesOptions,
+  ): AsyncIterableIterator<Envelope<Type, Content<Messages, Type>>> & AsyncDisposable;
+
+  /** Figures about this wire, for dashboards and bug reports. Cheap. */
+  stats(): Stats;
+
+  /** The last 200 events, oldest first: without contents, tokens, urls, ids and names. */
+  recent(): RecentEvent[];
+
+  /**
    * Sends a message, now or as soon as there is a connection, in order. The bytes are taken at once: changing
    * `content` later has no effect.
    *
    * Never throws. Resolves when it is written. Rejects with an {@link EverwireError} (`closed`, `content`, `too-large`,
-   * `outbox-full`, `aborted`, `binary-disabled`, `core-died`), and `undelivered` fires. You may ignore the promise: it never
+   * `outbox-full`, `aborted`, `expired`, `replaced`, `binary-disabled`, `core-died`), and `undelivered` fires. You may ignore the promise: it never
    * becomes an unhandled rejection.
    */
   send<Type extends MessageType<Messages>>(

@@ -1,5 +1,6 @@
 // Compiled, never run: what a user may write, and what the compiler must refuse.
 import { connect, EverwireError, type Envelope, type Receipt, type State, type Wire } from './index.js';
+import { connect as connectOnce, type Wire as OnceWire } from './exactly-once.js';
 import init, { connect as connectSlim } from './slim.js';
 import { WebSocket as NodeWebSocket } from './ws-like.js';
 
@@ -118,6 +119,47 @@ wire.addEventListener('open', null);
 wire.addEventListener('text', () => {});
 // @ts-expect-error: no such field
 wire.addEventListener('open', (event) => event.code);
+
+// What acts on a message while it waits.
+void wire.send('text', 'a', { ttl: 5000, key: 'cursor', priority: 255 });
+// @ts-expect-error: a string
+void wire.send('text', 'a', { key: 5 });
+connect('/chat', { outbox: { overflow: 'wait' }, rateLimit: { perSecond: 0.5, burst: 3 }, highWaterBytes: 65_536, logger: console });
+// @ts-expect-error: no such policy
+connect('/chat', { outbox: { overflow: 'block' } });
+// @ts-expect-error: the rate is what it is about
+connect('/chat', { rateLimit: { burst: 3 } });
+// @ts-expect-error: half a logger
+connect('/chat', { logger: { debug() {} } });
+
+// Messages as an iterator, figures, the last events.
+async function pulled(): Promise<void> {
+  for await (const message of wire.messages('image', { buffer: 10, signal })) same<typeof message.content, { url: string; alt: string }>(true);
+  await using rest = wire.messages('text');
+  void rest;
+}
+void pulled;
+// @ts-expect-error: not declared
+wire.messages('nonsense');
+const { roundTrip, reconnects, outbox } = wire.stats();
+same<typeof roundTrip, number | null>(true);
+same<typeof reconnects.lost, number | undefined>(true);
+same<typeof outbox.messages, number>(true);
+// @ts-expect-error: frozen
+wire.stats().settled = 1;
+// @ts-expect-error: no such cause
+void reconnects.bored;
+for (const { time, name, details } of wire.recent()) void [time + 1, name.length, details.code];
+
+// The same in exactly-once, and in its rooms.
+const once = connectOnce<Messages>('/live', { outbox: { overflow: 'wait' }, rateLimit: { perSecond: 5 }, logger: console });
+same<typeof once extends OnceWire<Messages> ? true : false, true>(true);
+void once.stats().reconnects.goaway;
+async function pulledOnce(): Promise<void> {
+  for await (const { content, s } of once.messages('text')) same<typeof content | typeof s, string | number | undefined>(true);
+  for await (const { content } of once.join('room').messages('typing')) same<typeof content, boolean>(true);
+}
+void pulledOnce;
 
 // State, closing, disposal.
 const state: State = wire.state;

@@ -220,6 +220,11 @@ impl<H: Host> Driver<H> {
         }
     }
 
+    /// The smoothed round trip; zero while none has been measured.
+    pub(super) fn round_trip(&self) -> Duration {
+        self.client.borrow().round_trip()
+    }
+
     /// True if it went out.
     pub(crate) fn cast(&self, cast: Cast) -> bool {
         self.enter(|client, now| client.cast(cast, now))

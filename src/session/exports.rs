@@ -7,7 +7,7 @@ use everwire_core::engine::{LogEpoch, Producer, Subject};
 use everwire_core::frame::Form;
 use everwire_core::session::client::{self, Cast, Client, Config, PageAsk, PageId};
 use everwire_core::session::up::Outgoing;
-use everwire_core::{Duration, Instant, OutboxConfig, Overflow, Ticket};
+use everwire_core::{Duration, Instant, OutboxConfig, Ticket};
 use js_sys::Float64Array;
 use wasm_bindgen::prelude::*;
 use web_sys::WebSocket;
@@ -16,7 +16,7 @@ use super::driver::Driver;
 use super::facade::Facade;
 pub use super::host::SessionHost;
 pub use crate::instance::InstanceHost;
-use crate::instance::{Instance, Numbers};
+use crate::instance::{self, Instance, Numbers};
 use crate::link;
 
 /// Octets of a producer.
@@ -183,6 +183,12 @@ pub fn wire_renewal_failed(handle: u32, link: f64) {
     tell(handle, |client, now| client.handle_renewal_failed(link as u64, now));
 }
 
+/// The smoothed round trip in ms; 0 while none has been measured.
+#[wasm_bindgen]
+pub fn wire_round_trip(handle: u32) -> f64 {
+    wire(handle).map_or(0.0, |wire| wire.round_trip().as_millis_f64())
+}
+
 /// A new link is wanted now.
 #[wasm_bindgen]
 pub fn wire_reconnect(handle: u32) {
@@ -226,13 +232,10 @@ fn decode(config: &Float64Array) -> (Config, u64) {
         outbox: OutboxConfig {
             messages_max: next(1.0, U32_MAX) as u32,
             bytes_max: next(1.0, 2f64.powi(53)) as u64,
-            overflow: match next(0.0, 2.0) as u32 {
-                0 => Overflow::Reject,
-                1 => Overflow::DropOldest,
-                _ => Overflow::DropNewest,
-            },
+            overflow: instance::overflow(next(0.0, 3.0)),
         },
         has_token: next(0.0, 1.0) != 0.0,
+        rate: instance::rate(next(0.0, 1e9), next(1.0, U32_MAX)),
     };
     (config, seed)
 }

@@ -3,6 +3,7 @@
 use crate::backoff::BackoffConfig;
 use crate::close::Closed;
 use crate::codes::{Cause, Notice, Reason, State};
+use crate::limiter::Rate;
 use crate::liveness::LivenessConfig;
 use crate::outbox::{OutboxConfig, Ticket};
 use crate::time::Duration;
@@ -24,6 +25,10 @@ pub struct Config {
     pub has_token: bool,
     /// Whether a wait lasts for as long as the page is hidden, as it should on a phone.
     pub rests_hidden: bool,
+    /// Above so many octets in the transport's buffer no message is written.
+    pub high_water: u64,
+    /// How many messages may be written; `None`: as many as there are.
+    pub rate: Option<Rate>,
 }
 
 impl Default for Config {
@@ -36,6 +41,8 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(20),
             has_token: false,
             rests_hidden: false,
+            high_water: 1 << 20,
+            rate: None,
         }
     }
 }

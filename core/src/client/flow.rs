@@ -1,6 +1,6 @@
 //! What follows from an input: the one place where phases change, timers are set and actions are ordered.
 
-use super::{Action, Client, Credential, Link};
+use super::{Action, Client, Credential, Link, Ticket, Unwrite};
 use crate::backoff::Ground;
 use crate::close::Closed;
 use crate::codes::{Cause, Notice, Reason};
@@ -10,6 +10,8 @@ use crate::timer::Timer;
 
 /// A link open for so long has shown that the server means it.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// How soon a buffer that was too full is looked at again. At 100 MB/s a mark of 1 MiB is far away from running dry.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long the closing handshake may take. Browsers have been seen to fire `close` 18 s late, or never.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(2);
 
@@ -73,14 +75,25 @@ impl Client {
         if self.phase != Phase::Open || self.link.mute {
             return;
         }
+        self.expire(now);
         while self.outbox.len() > 0 {
+            if self.is_over_high_water() {
+                // A browser says nothing when its buffer empties.
+                self.timers.set(Timer::Pace, now + LOOK_AGAIN);
+                break;
+            }
             if !self.pacer.take(now) {
                 self.timers.set(Timer::Pace, self.pacer.next(now));
+                break;
+            }
+            if !self.limiter.take(now) {
+                self.timers.set(Timer::Pace, self.limiter.next().unwrap_or(now));
                 break;
             }
             let Some(entry) = self.outbox.write(now) else { break };
             self.order(Action::Write { ticket: entry.ticket });
             self.link.wrote = true;
+            self.link.buffered += u64::from(entry.bytes);
             self.liveness.wrote(entry.bytes, now);
             self.spill();
         }
@@ -90,6 +103,32 @@ impl Client {
         }
         self.watch();
         self.shut_if_drained(now);
+    }
+
+    /// Lets go of what waits and is too late.
+    pub(super) fn expire(&mut self, now: Instant) {
+        for late in self.outbox.take_late(now) {
+            self.order(Action::Dropped { ticket: late.ticket, reason: Reason::Expired });
+        }
+    }
+
+    /// Sets the timer for what waits.
+    pub(super) fn watch_late(&mut self) {
+        match self.outbox.late_at() {
+            Some(at) => self.timers.set(Timer::Expire, at),
+            None => self.timers.stop(Timer::Expire),
+        }
+    }
+
+    /// The newest that was ordered was not written. False if it is another one.
+    pub(super) fn unwrite(&mut self, ticket: Ticket) -> bool {
+        let Some(unwritten) = self.outbox.unwrite(ticket) else { return false };
+        self.limiter.give_back();
+        if unwritten == Unwrite::Replaced {
+            self.order(Action::Dropped { ticket, reason: Reason::Replaced });
+        }
+        self.watch_late();
+        true
     }
 
     pub(super) fn spill(&mut self) {
@@ -260,6 +299,7 @@ impl Client {
         if let Some(drain) = drain {
             self.timers.set(Timer::Drain, drain);
         }
+        self.watch_late();
         self.pacer.end();
         if matches!(
             self.phase,
@@ -274,11 +314,12 @@ impl Client {
 
     /// Takes back the writes that have been ordered and not been carried out: they wait again, in their order.
     pub(super) fn take_back_writes(&mut self) {
-        for slot in self.actions.iter_mut().rev() {
-            match slot {
+        for at in (0..self.actions.len()).rev() {
+            let Some(slot) = self.actions.get_mut(at) else { continue };
+            match *slot {
                 Some(Action::Write { ticket }) => {
-                    self.outbox.unwrite(*ticket);
                     *slot = None;
+                    self.unwrite(ticket);
                 }
                 Some(Action::Beat) => *slot = None,
                 _ => {}

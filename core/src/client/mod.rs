@@ -11,10 +11,13 @@ pub use action::{Action, Config, Frame};
 use crate::backoff::{Backoff, Ground};
 use crate::close::Closed;
 use crate::codes::{Cause, Notice, Reason, Refusal, State};
+use crate::frame::Form;
+use crate::limiter::Limiter;
 use crate::liveness::{Heard, LATE, Liveness, Overdue};
-use crate::outbox::{Entry, Outbox, Ticket};
+use crate::outbox::{Outbox, Ticket, Unwrite};
 use crate::pacer::Pacer;
 use crate::random::Random;
+use crate::session::up::{Outgoing, Unwritten};
 use crate::spread::Window;
 use crate::state::{Event, Phase};
 use crate::time::{Duration, Instant};
@@ -43,6 +46,9 @@ struct Link {
     mute: bool,
     /// The last written message was spilled and the user has been told.
     spilled: bool,
+    /// What is in the transport's buffer, as far as is known: what was there when it was last looked at, and what has
+    /// been written since.
+    buffered: u64,
     /// An own message has come back in the frame that is about to be told: when it had been written.
     echo: Option<Instant>,
 }
@@ -84,6 +90,7 @@ pub struct Client {
     liveness: Liveness,
     outbox: Outbox,
     pacer: Pacer,
+    limiter: Limiter,
     /// What is to be done, in order; `None` was taken back.
     actions: VecDeque<Option<Action>>,
 }
@@ -108,6 +115,7 @@ impl Client {
             liveness: Liveness::new(config.liveness),
             outbox: Outbox::new(config.outbox),
             pacer: Pacer::default(),
+            limiter: Limiter::new(config.rate),
             actions: VecDeque::new(),
         }
     }
@@ -120,6 +128,11 @@ impl Client {
             }
         }
         None
+    }
+
+    /// Whether [`Self::poll`] has nothing to do.
+    pub fn is_idle(&self) -> bool {
+        self.actions.is_empty()
     }
 
     /// When [`Self::handle_timeout`] is wanted.
@@ -147,6 +160,17 @@ impl Client {
         (self.outbox.len(), self.outbox.bytes())
     }
 
+    /// The smoothed round trip; zero while none has been measured.
+    pub fn round_trip(&self) -> Duration {
+        self.liveness.rtt.smoothed()
+    }
+
+    /// Whether the transport's buffer is fuller than is written into, as far as is known: look at it, and tell it with
+    /// [`Self::handle_buffered`], before the next input and after the last action.
+    pub fn is_over_high_water(&self) -> bool {
+        self.link.buffered > self.config.high_water
+    }
+
     /// How many written messages are unsettled.
     pub fn in_flight(&self) -> usize {
         self.outbox.in_flight()
@@ -166,20 +190,31 @@ impl Client {
     /// # Errors
     /// [`Refusal`]: the message was not taken, and its ticket is free.
     pub fn submit(&mut self, ticket: Ticket, bytes: u32, now: Instant) -> Result<(), Refusal> {
+        self.submit_as(Outgoing::new(ticket, bytes, Form::Text), now)
+    }
+
+    /// As [`Self::submit`], of a message with a priority, a key or a time to live. These act on it while it waits; what
+    /// has been written stays. Its form and the time for an answer mean nothing here.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the message was not taken, and its ticket is free.
+    pub fn submit_as(&mut self, message: Outgoing, now: Instant) -> Result<(), Refusal> {
         // An overdue answer is a verdict before it is a write: the message stays here.
         self.handle_timeout(now);
         if self.draining || matches!(self.phase, Phase::Closing | Phase::Closed) {
             return Err(Refusal::Closed);
         }
-        if bytes > self.config.message_bytes_max {
+        if message.bytes > self.config.message_bytes_max {
             return Err(Refusal::TooLarge);
         }
         let actions = &mut self.actions;
-        self.outbox.push(Entry { ticket, bytes }, |ticket| {
-            actions.push_back(Some(Action::Dropped { ticket, reason: Reason::Overflow }));
+        self.outbox.push(message, &mut |gone, why| {
+            let reason = if why == Unwritten::Replaced { Reason::Replaced } else { Reason::Overflow };
+            actions.push_back(Some(Action::Dropped { ticket: gone.ticket, reason }));
         })?;
         self.pacer.submitted(now);
         self.write(now);
+        self.watch_late();
         Ok(())
     }
 
@@ -334,10 +369,19 @@ impl Client {
         }
     }
 
+    /// What the transport's buffer of the link in use holds.
+    pub fn handle_buffered(&mut self, octets: u64, now: Instant) {
+        let over = self.is_over_high_water();
+        self.link.buffered = octets;
+        if over && !self.is_over_high_water() {
+            self.write(now);
+        }
+    }
+
     /// The socket did not take this message although it had not said that it was closed.
     pub fn handle_write_failed(&mut self, ticket: Ticket, now: Instant) {
         self.take_back_writes();
-        if !self.outbox.unwrite(ticket) {
+        if !self.unwrite(ticket) {
             return;
         }
         match self.phase {
@@ -390,6 +434,11 @@ impl Client {
                 Timer::Mute => self.lose(Cause::WriteFailed, Ground::Unexplained, Closed::NONE, now),
                 Timer::Stable => self.stable(),
                 Timer::Pace => self.write(now),
+                Timer::Expire => {
+                    self.expire(now);
+                    self.shut_if_drained(now);
+                    self.watch_late();
+                }
                 Timer::Drain => self.shut(now),
                 Timer::Handshake => self.handshake_over(Closed::NONE, now),
             }

@@ -3,6 +3,8 @@
 
 pub mod net;
 
+use everwire_core::frame::Form;
+use everwire_core::session::up::Outgoing;
 use everwire_core::{Action, Client, Closed, Config, Duration, Frame, Instant, Phase, Reason, State, Ticket};
 
 /// More steps than this without time passing is a livelock.
@@ -14,6 +16,8 @@ pub struct Harness {
     /// Everything the machine wanted, with the time.
     pub log: Vec<(Instant, Action)>,
     next_ticket: u32,
+    /// Nothing stays in the socket's buffer.
+    pub takes_all: bool,
 }
 
 pub fn ms(millis: u64) -> Duration {
@@ -31,7 +35,7 @@ impl Harness {
 
     pub fn seeded(config: Config, seed: u64) -> Self {
         let now = Instant::default() + secs(1000);
-        Self { client: Client::new(config, seed), now, log: Vec::new(), next_ticket: 0 }
+        Self { client: Client::new(config, seed), now, log: Vec::new(), next_ticket: 0, takes_all: true }
     }
 
     /// A wire whose first link is in use.
@@ -48,6 +52,10 @@ impl Harness {
         for _ in 0..STEPS_MAX {
             match self.client.poll() {
                 Some(action) => self.log.push((self.now, action)),
+                // A socket that takes whatever it is given.
+                None if self.client.is_over_high_water() && self.takes_all => {
+                    self.client.handle_buffered(0, self.now);
+                }
                 None => return,
             }
         }
@@ -63,6 +71,15 @@ impl Harness {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.client.submit(ticket, bytes, self.now).expect("taken");
+        self.drain();
+        ticket
+    }
+
+    pub fn send_as(&mut self, as_what: impl FnOnce(Outgoing) -> Outgoing) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        let message = as_what(Outgoing::new(ticket, 10, Form::Text));
+        self.client.submit_as(message, self.now).expect("taken");
         self.drain();
         ticket
     }

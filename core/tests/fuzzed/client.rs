@@ -128,8 +128,9 @@ impl Run {
         self.was_closed = record.is_closed();
         let (numbered, waiting) = client.unsettled();
         assert!(numbered as u64 <= WINDOW_MESSAGES_MAX, "[SEND-24] {numbered}");
-        assert!(waiting <= self.host.config.outbox.messages_max as usize, "{waiting} wait");
-        assert!(record.up.waiting.bytes() <= self.host.config.outbox.bytes_max);
+        let (messages_max, bytes_max) = self.host.config.outbox.bounds();
+        assert!(waiting <= messages_max, "{waiting} wait");
+        assert!(record.up.waiting.bytes() <= bytes_max);
         assert!(client.requests_unanswered() <= REQUESTS_MAX, "[REQ-13]");
         assert!(record.requests.len() <= REQUESTS_MAX, "[REQ-13]");
         let held = record.down.pending.held();

@@ -61,6 +61,7 @@ fn config(bytes: &mut Bytes<'_>) -> Config {
         high_water: bytes.one(&[1 << 20, 0, 1000]),
         has_token: bytes.flag(),
         attempts_max: bytes.one(&[0, 0, 1, 5]),
+        rate: None,
     }
 }
 

@@ -12,6 +12,7 @@ export interface SessionExports {
   /** Lets out what was submitted in this turn. */
   wire_turn_over(handle: number): void;
   wire_abort(handle: number, ticket: number): void;
+  wire_round_trip(handle: number): number;
   wire_cast(handle: number, ticket: number, bytes: number, binary: boolean): boolean;
   wire_join(handle: number, room: string): number;
   wire_leave(handle: number, room: string): void;

@@ -1,6 +1,7 @@
 import type { SessionOptions, TokenSource } from '../../types/exactly-once.js';
+import type { Logger } from '../../types/index.js';
 import { connectError } from '../errors.ts';
-import { bag, checkSignal, count, fail, none, oneOf, timeout, typed, within } from '../options.ts';
+import { bag, checkLogger, checkSignal, count, fail, highWater, none, oneOf, OVERFLOWS, rate, timeout, typed, within } from '../options.ts';
 
 /** The options, complete and in range. */
 export interface SessionSettings {
@@ -12,6 +13,7 @@ export interface SessionSettings {
   closeTimeout: number;
   maxMessageBytes: number;
   signal: AbortSignal | undefined;
+  logger: Logger | undefined;
   WebSocket: new (url: string, protocols: string[]) => WebSocket;
   /** What `wire_create` takes after the seed. */
   config: number[];
@@ -24,7 +26,7 @@ const INT_MAX = 2 ** 31 - 1;
 export function checkSession(options: SessionOptions = {}): SessionSettings {
   const {
     delivery = 'exactly-once', sender, token, echo = false, deliveredReceipts = false, redirects = [], heartbeatInterval, connectTimeout,
-    closeTimeout, maxMessageBytes, highWaterBytes, reconnect, outbox, signal, WebSocket = globalThis.WebSocket, ...unknown
+    closeTimeout, maxMessageBytes, highWaterBytes, rateLimit, logger, reconnect, outbox, signal, WebSocket = globalThis.WebSocket, ...unknown
   } = bag('options', options);
   none('', unknown);
   oneOf('delivery', delivery, ['exactly-once']);
@@ -51,6 +53,7 @@ export function checkSession(options: SessionOptions = {}): SessionSettings {
     closeTimeout: timeout('closeTimeout', closeTimeout, 5_000),
     maxMessageBytes: messageMax,
     signal,
+    logger: checkLogger(logger),
     WebSocket,
     config: [
       maxAttempts === Infinity ? 0 : count('reconnect.maxAttempts', maxAttempts, 0, 1, INT_MAX, ' or Infinity'),
@@ -58,11 +61,12 @@ export function checkSession(options: SessionOptions = {}): SessionSettings {
       within('heartbeatInterval', heartbeatInterval, 30_000, 1_000, 600_000),
       messageMax,
       TAKES_BYTES_MAX,
-      count('highWaterBytes', highWaterBytes, 1_048_576, 16_384, 1_073_741_824),
+      highWater(highWaterBytes),
       count('outbox.maxMessages', maxMessages, 8_192, 1, 1_000_000),
       count('outbox.maxBytes', maxBytes, Math.max(8_388_608, messageMax), messageMax, 1_073_741_824),
-      oneOf('outbox.overflow', overflow, ['reject', 'drop-oldest', 'drop-newest']),
+      oneOf('outbox.overflow', overflow, OVERFLOWS),
       +(token !== undefined),
+      ...rate(rateLimit),
     ],
   };
 }

@@ -1,7 +1,7 @@
 // The messages that have not left, by the ticket under which the core knows them.
 import type { SessionEnvelope, SessionReceipt } from '../../types/exactly-once.js';
 import type { Frame } from '../envelope.ts';
-import { Keys } from './keys.ts';
+import { Keys } from '../keys.ts';
 
 /** What the promise of a request is told. */
 export interface Answer {
@@ -67,13 +67,19 @@ export class Outbox {
     return [...this.#kept.keys()];
   }
 
-  /** It has its number, and is no longer in the queue. */
-  number(kept: Kept): void {
-    if (kept.numbered) return;
+  /** How many have a number, and wait for their answer. */
+  get unsettled(): number {
+    return this.#kept.size - this.queued;
+  }
+
+  /** It has its number, and is no longer in the queue. False if that was known. */
+  number(kept: Kept): boolean {
+    if (kept.numbered) return false;
     kept.numbered = true;
     this.#keys.free(kept.key);
     this.queued--;
     this.queuedBytes -= kept.bytes;
+    return true;
   }
 
   forget(ticket: number): Kept | undefined {

@@ -1,5 +1,6 @@
 // A room as an application holds it.
 import type { HistoryOptions, HistoryPage, SessionEnvelope, SessionReceipt, SessionSendOptions } from '../../types/exactly-once.js';
+import type { MessagesOptions } from '../../types/index.js';
 import { EverwireError } from '../errors.ts';
 
 /** What a room needs of its wire. */
@@ -7,6 +8,7 @@ export interface Joined {
   send(type: string, content: unknown, options?: SessionSendOptions | null): Promise<SessionReceipt>;
   cast(type: string, content: unknown, options?: { to?: string }): boolean;
   listen(type: string, room: string | undefined, fn: (message: SessionEnvelope) => unknown, options?: { serial?: boolean } | null): () => void;
+  messages(type: string, options: MessagesOptions | null | undefined, room: string): AsyncIterableIterator<SessionEnvelope>;
   history(room: string, options?: HistoryOptions | null): Promise<HistoryPage>;
   leave(room: Room): void;
 }
@@ -31,6 +33,10 @@ export class Room {
 
   on(type: string, fn: (message: SessionEnvelope) => unknown, options?: { serial?: boolean } | null): () => void {
     return this.#wire.listen(type, this.name, fn, options);
+  }
+
+  messages(type: string, options?: MessagesOptions | null): AsyncIterableIterator<SessionEnvelope> {
+    return this.#wire.messages(type, options, this.name);
   }
 
   send(type: string, content: unknown, options?: SessionSendOptions | null): Promise<SessionReceipt> {

@@ -2,16 +2,18 @@
 // protocol and no policy.
 import type {
   CloseOptions, HistoryOptions, HistoryPage, RequestOptions, SessionEnvelope, SessionErrorCode, SessionEventMap, SessionOptions,
-  SessionReceipt, SessionSendOptions, UndeliveredReason,
+  SessionStats,  SessionReceipt, SessionSendOptions, UndeliveredReason,
 } from '../../types/exactly-once.js';
-import type { UrlSource } from '../../types/index.js';
+import type { MessagesOptions, RecentEvent, UrlSource } from '../../types/index.js';
 import { compose, decodeOwn, encode, type Frame, type Ids, idSource } from '../envelope.ts';
 import { EverwireError, report } from '../errors.ts';
-import { Announcer, noop, onAbort } from '../events.ts';
+import { Announcer, asyncDispose, noop, onAbort } from '../events.ts';
 import { acquire, type Instance } from '../instance.ts';
-import { checkSignal, fail, timeout as checkTimeout, within } from '../options.ts';
+import { frozen, Monitor } from '../monitor.ts';
+import { checkSignal, fail, timeout as checkTimeout, waitOptions, within } from '../options.ts';
 import { checkUrl, settle } from '../dial.ts';
 import { abandon, transmit } from '../socket.ts';
+import { Streams } from '../streams.ts';
 import { state as states } from '../codes.ts';
 import * as codes from './codes.ts';
 import { Deliveries } from './deliveries.ts';
@@ -32,6 +34,10 @@ const REQUEST_MAX_MS = 3_600_000;
 const REQUEST_MS = 30_000;
 /** The core asks for so many secrets at a time: a spare producer, and two for the case that the producer is unknown. */
 const FRESH_BYTES = 48;
+/** Casts that an iterator keeps until they are pulled; stored messages are bounded by the credit. */
+const UNPULLED_MAX = 1024;
+/** Told by methods of their own, or of every message, or by other people. */
+const UNNOTED = new Set(['settled', 'undelivered', 'error', 'read', 'delivered']);
 const SUBPROTOCOL = 'everwire.v1';
 export class SessionWire extends Announcer {
   #settings: SessionSettings;
@@ -63,6 +69,8 @@ export class SessionWire extends Announcer {
   #epoch = '';
   #identity: string | undefined;
   #receipts = new Receipts();
+  #monitor: Monitor;
+  #streams = new Streams<Message>();
   #left = false;
   #over = false;
   #unhooks: (() => void)[] = [];
@@ -72,6 +80,7 @@ export class SessionWire extends Announcer {
   constructor(compile: () => WebAssembly.Module, url: UrlSource, options?: SessionOptions) {
     super();
     this.#settings = checkSession(options);
+    this.#monitor = new Monitor(this.#settings.logger, (task) => this.#queue(task));
     this.#url = typeof url === 'function' ? url : checkUrl(url);
     this.#instance = acquire(compile);
     const random = crypto.getRandomValues(new Uint32Array(5));
@@ -113,6 +122,27 @@ export class SessionWire extends Announcer {
   listen(type: string, room: string | undefined, fn: (message: Message) => unknown, options?: { serial?: boolean } | null): () => void {
     if (typeof type !== 'string') fail('type', 'a string', type);
     return this.#handlers.add(type, { fn, room, tail: options?.serial ? Promise.resolve() : undefined });
+  }
+
+  messages(type: string, options?: MessagesOptions | null, room?: string): AsyncIterableIterator<Message> {
+    const max = within('buffer', options?.buffer, UNPULLED_MAX, 1, 65_536);
+    const overrun = () => this.#error(new EverwireError('iterator-full'));
+    return this.#streams.open((fn) => this.listen(type, room, fn), (message) => !message.cast, max, options, overrun);
+  }
+
+  stats(): SessionStats {
+    const { queued, queuedBytes, unsettled } = this.#outbox;
+    return frozen({
+      state: this.state,
+      roundTrip: this.#call('wire_round_trip') || null,
+      ...this.#monitor.counts(),
+      outbox: { messages: queued, bytes: queuedBytes, unsettled },
+      buffered: this.#socket?.bufferedAmount ?? 0,
+    }) as SessionStats;
+  }
+
+  recent(): RecentEvent[] {
+    return this.#monitor.recent();
   }
 
   send(type: string, content: unknown, options?: SessionSendOptions | null): Promise<SessionReceipt> {
@@ -197,7 +227,7 @@ export class SessionWire extends Announcer {
     this.#call('wire_reconnect');
   }
 
-  [(Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')) as typeof Symbol.asyncDispose](): Promise<void> {
+  [asyncDispose](): Promise<void> {
     return this.close();
   }
 
@@ -225,10 +255,7 @@ export class SessionWire extends Announcer {
     try {
       const { to = null, meta } = options ?? {};
       ({ id = id, signal } = options ?? {});
-      priority = options?.priority === undefined ? 0 : within('priority', options.priority, 0, 0, 255);
-      ttl = options?.ttl === undefined ? NONE : within('ttl', options.ttl, 0, 1, 2 ** 53 - 1);
-      named = options?.key;
-      if (named !== undefined && typeof named !== 'string') fail('key', 'a string', named);
+      ({ priority, ttl, key: named } = waitOptions(options));
       if (signal) checkSignal(signal);
       envelope = compose(id, type, this.#settings.sender, to, content, meta) as Message;
       octets = encode(envelope, true, this.#settings.maxMessageBytes);
@@ -292,7 +319,9 @@ export class SessionWire extends Announcer {
       send: (socket, head, tickets, withdrawn) => {
         const messages = Array.from(tickets, (ticket) => this.#outbox.get(ticket));
         const frame = frameOf(head, messages.map((kept) => kept?.octets), withdrawn);
-        for (const kept of messages) if (kept) this.#outbox.number(kept);
+        for (const kept of messages) {
+          if (kept && this.#outbox.number(kept)) this.#monitor.wrote(kept.bytes);
+        }
         return frame !== undefined && transmit(socket, frame);
       },
       cast: (socket, head, ticket) => {
@@ -304,6 +333,7 @@ export class SessionWire extends Announcer {
         const present = this.#socket?.url ?? '';
         const follows = (url: string) => !!this.#free('wire_follows', url, present, this.#settings.redirects);
         this.#inHand = read(data, this.#wants, follows);
+        this.#monitor.read(this.#inHand.found[2]!);
         if (this.#inHand.url !== undefined) this.#redirect = this.#inHand.url;
       },
       head: () => this.#inHand.head,
@@ -315,6 +345,7 @@ export class SessionWire extends Announcer {
       started: (numbers) => {
         const epoch = this.#epoch;
         const messages = this.#received.splice(0, numbers.length / 2);
+        this.#monitor.received.messages += messages.length;
         // They are nobody else's, so they need not be copied. Both names are plain own members, whatever the server had there.
         messages.forEach((message, at) => {
           message.logEpoch = epoch;
@@ -489,11 +520,13 @@ export class SessionWire extends Announcer {
   #settled(ticket: number, durable: boolean): void {
     const kept = this.#outbox.settle(ticket);
     if (!kept) return;
+    this.#monitor.settled++;
     kept.resolve({ level: 'stored', durable, id: kept.id });
     if (this.hears('settled')) this.#emit('settled', () => ({ id: kept.id, messageType: kept.type, durable }));
   }
 
   #undelivered(id: string, messageType: string, reason: UndeliveredReason, cause: SessionErrorCode, message: () => object, code = ''): void {
+    this.#monitor.undelivered(reason, cause);
     this.#emit('undelivered', () => ({ id, messageType, reason, cause, code: code || null, message: message() as Message }));
   }
 
@@ -511,6 +544,7 @@ export class SessionWire extends Announcer {
     this.#handle = 0;
     this.#socket = undefined;
     this.#instance.wires.delete(this.#coreDied);
+    this.#streams.end();
     this.#leftOver('closed');
     for (const unhook of this.#unhooks.splice(0)) unhook();
     this.#resolveClosed();
@@ -546,11 +580,13 @@ export class SessionWire extends Announcer {
   };
 
   #error(error: EverwireError<SessionErrorCode>, missed?: () => void): void {
+    this.#monitor.failed(error.code);
     this.#emit('error', () => ({ error }), missed);
   }
 
   /** Queues an event; it is made only if someone has ever listened. `missed` runs if nobody got it. */
   #emit<Name extends keyof SessionEventMap>(name: Name, fields: () => Omit<SessionEventMap[Name], keyof Event>, missed?: () => void): void {
+    if (!UNNOTED.has(name)) this.#monitor.note(name, fields());
     this.#queue(() => this.announce(name, fields, missed));
   }
 

@@ -6,6 +6,7 @@ use super::standing::Standing;
 use crate::codes::State;
 use crate::engine::{LogEpoch, Producer, Subject};
 use crate::frame::{Form, FromClient, PageMark, Room};
+use crate::limiter::Rate;
 use crate::outbox::{OutboxConfig, Ticket};
 use crate::session::Hello;
 use crate::session::down::{Element, Loss, Place, Seat, Started, Taken};
@@ -32,6 +33,9 @@ pub struct Config {
     pub has_token: bool,
     /// Dials in a row that may fail before the wire closes; 0 never gives up.
     pub attempts_max: u32,
+    /// How many messages and casts may be written; `None`: as many as there are. What has a number is sent again without
+    /// regard to it.
+    pub rate: Option<Rate>,
 }
 
 impl Default for Config {
@@ -45,6 +49,7 @@ impl Default for Config {
             high_water: 1 << 20,
             has_token: false,
             attempts_max: 0,
+            rate: None,
         }
     }
 }

@@ -91,7 +91,8 @@ impl Client {
         }
     }
 
-    /// The application hands over a message that nobody keeps. True if it goes out: it is not queued. [CAST-2]
+    /// The application hands over a message that nobody keeps. True if it goes out: it is not queued, and one
+    /// beyond the rate does not go out either. [CAST-2]
     pub fn cast(&mut self, cast: Cast, now: Instant) -> bool {
         self.enter(now);
         let octets = head_bytes(&Outbound::Cast(cast)) + u64::from(cast.bytes);
@@ -99,7 +100,8 @@ impl Client {
             && !self.link.muted
             && self.link.buffered <= self.config.high_water
             && !self.sending.is_alone()
-            && octets <= self.link.frame_bytes_max;
+            && octets <= self.link.frame_bytes_max
+            && self.sending.take_allowance(now);
         if goes {
             self.write(Outbound::Cast(cast), octets);
         }

@@ -181,6 +181,11 @@ impl Liveness {
         }
     }
 
+    /// Smoothed; zero while none has been measured.
+    pub(super) fn round_trip(&self) -> Duration {
+        self.rtt.smoothed()
+    }
+
     /// The first term of a deadline, as long as nothing was doubted. [LIVE-7]
     pub(super) fn patience(&self) -> Duration {
         self.rtt.deadline()

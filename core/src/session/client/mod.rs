@@ -146,7 +146,8 @@ impl Client {
         Self::made(config, seed, Sending::new(config.outbox, producer), Reader::reopen(kept))
     }
 
-    fn made(mut config: Config, seed: u64, sending: Sending, reader: Reader) -> Self {
+    fn made(mut config: Config, seed: u64, mut sending: Sending, reader: Reader) -> Self {
+        sending.limit(config.rate);
         config.connect_timeout = config.connect_timeout.max(CONNECT_TIMEOUT_MIN);
         Self {
             config,
@@ -270,6 +271,11 @@ impl Client {
     /// The number of the present link, and of the last one while there is none.
     pub fn link(&self) -> u64 {
         self.number
+    }
+
+    /// The smoothed round trip; zero while none has been measured.
+    pub fn round_trip(&self) -> Duration {
+        self.liveness.round_trip()
     }
 
     /// How many messages have not exited: those with a number, and those without.

@@ -8,6 +8,7 @@ mod greeting;
 mod issued;
 mod message;
 mod record;
+mod room;
 mod sending;
 mod settling;
 mod submitting;

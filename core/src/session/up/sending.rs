@@ -13,6 +13,7 @@ use crate::engine::{Producer, RefusalCode};
 use crate::frame::{
     BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, Code, Form, FromClient, NUMBER_MAX, REFUSALS_MAX, Refusals,
 };
+use crate::limiter::{Limiter, Rate};
 use crate::mutant::mutant;
 use crate::outbox::OutboxConfig;
 use crate::session::Broken;
@@ -91,6 +92,9 @@ pub struct Sending {
     alone_until: Option<u64>,
     broken_links: u8,
     pub(super) message_bytes_max: Option<u32>,
+    limiter: Limiter,
+    /// When the rate lets the next message have its number, if one waits for that alone.
+    limited_until: Option<Instant>,
     link: Option<OnLink>,
 }
 
@@ -108,8 +112,20 @@ impl Sending {
             alone_until: None,
             broken_links: 0,
             message_bytes_max: None,
+            limiter: Limiter::default(),
+            limited_until: None,
             link: None,
         }
+    }
+
+    /// At which rate numbers are given. What has one is sent again without regard to it: it was counted when it got it.
+    pub fn limit(&mut self, rate: Option<Rate>) {
+        self.limiter = Limiter::new(rate);
+    }
+
+    /// Whether the rate lets a cast pass; counts it.
+    pub(in crate::session) fn take_allowance(&mut self, now: Instant) -> bool {
+        self.limiter.take(now)
     }
 
     /// Goes on from what the host has kept, as after a lost link. [KEEP-1]
@@ -231,6 +247,7 @@ impl Sending {
     pub fn write_within(&mut self, gate: Gate, now: Instant) -> Option<Written> {
         let alone = self.alone_until.is_some();
         let oldest = self.oldest();
+        self.limited_until = None;
         let first = self.link.as_ref()?.written + 1;
         let mut messages = Vec::new();
         let mut body = "[]".len() as u64;
@@ -247,6 +264,11 @@ impl Sending {
             }
             let longer = body + next.bytes() + u64::from(!messages.is_empty());
             if !messages.is_empty() && (next.form() == Form::Binary || longer > BATCH_BYTES_MAX) {
+                break;
+            }
+            // Behind every other bound: what it has counted goes.
+            if next.n > self.written && !self.limiter.take(now) {
+                self.limited_until = self.limiter.next();
                 break;
             }
             body = longer;
@@ -305,7 +327,11 @@ impl Sending {
 
     /// When [`Sending::write`] has something to say although nothing else happens.
     pub fn deadline(&self) -> Option<Instant> {
-        self.link.as_ref()?.release_at
+        let release_at = self.link.as_ref()?.release_at;
+        match (release_at, self.limited_until) {
+            (Some(release), Some(limited)) => Some(release.min(limited)),
+            (release, limited) => release.or(limited),
+        }
     }
 
     /// Whether a message is being tried alone: no cast may be written, and no other frame over

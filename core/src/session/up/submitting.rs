@@ -6,7 +6,7 @@ use super::sending::{Sending, unwritten};
 use crate::codes::Refusal;
 use crate::gather::gather;
 use crate::mutant::mutant;
-use crate::outbox::{Overflow, Ticket};
+use crate::outbox::Ticket;
 use crate::time::Instant;
 
 impl Sending {
@@ -15,22 +15,7 @@ impl Sending {
         if self.message_bytes_max.is_some_and(|max| message.bytes > max) {
             return Err(Refusal::TooLarge);
         }
-        let bytes = u64::from(message.bytes);
-        if bytes > self.config.bytes_max || self.config.messages_max == 0 {
-            return Err(Refusal::OutboxFull);
-        }
-        let twin = self.waiting.twin_of(message);
-        if self.config.overflow == Overflow::Reject && !self.fits(1, bytes, twin) {
-            return Err(Refusal::OutboxFull);
-        }
-        Ok(())
-    }
-
-    /// Whether so many more messages and octets may wait beside what does, this one aside.
-    fn fits(&self, more: usize, bytes: u64, without: Option<Outgoing>) -> bool {
-        let (freed, freed_bytes) = without.map_or((0, 0), |twin| (1, u64::from(twin.bytes)));
-        self.waiting.len() - freed + more <= self.config.messages_max as usize
-            && self.waiting.bytes() - freed_bytes + bytes <= self.config.bytes_max
+        self.waiting.admits(message, &self.config)
     }
 
     /// Takes a message, without a number [SEND-1]; answers those that had to leave for it.
@@ -49,25 +34,8 @@ impl Sending {
     /// What has to leave for a message that has been placed, unless that has left itself by now.
     pub(in crate::session) fn make_room_for(&mut self, message: Outgoing) -> Vec<Exited> {
         let mut left = Vec::new();
-        let twin = self.waiting.twin_of(&message);
-        let settled = twin.is_none() && self.fits(0, 0, None);
-        // Looked for only if something has to leave for it: this is on the way of every message.
-        if !settled && !self.waiting.iter().any(|waiting| waiting.ticket == message.ticket) {
-            return left;
-        }
-        if self.config.overflow == Overflow::DropNewest && !self.fits(0, 0, twin) {
-            self.waiting.remove(message.ticket);
-            left.push(unwritten(message, Unwritten::Overflow));
-            return left;
-        }
-        if let Some(twin) = twin {
-            self.waiting.remove(twin.ticket);
-            left.push(unwritten(twin, Unwritten::Replaced));
-        }
-        while !self.fits(0, 0, None) {
-            let Some(spare) = self.waiting.pop_spare_but(Some(message.ticket)) else { break };
-            left.push(unwritten(spare, Unwritten::Overflow));
-        }
+        let mut exit = |message, why| left.push(unwritten(message, why));
+        self.waiting.make_room_for(message, &self.config, &mut exit);
         if mutant!(NumberAtSubmit) {
             while let Some(message) = self.waiting.pop_front() {
                 self.written += 1;
@@ -82,10 +50,8 @@ impl Sending {
         let replaced = self.waiting.take_replaced();
         let mut left: Vec<_> =
             replaced.into_iter().map(|message| unwritten(message, Unwritten::Replaced)).collect();
-        while !self.fits(0, 0, None) {
-            let Some(spare) = self.waiting.pop_spare_but(None) else { break };
-            left.push(unwritten(spare, Unwritten::Overflow));
-        }
+        let mut exit = |message, why| left.push(unwritten(message, why));
+        self.waiting.shrink_to_fit(None, &self.config, &mut exit);
         left
     }
 

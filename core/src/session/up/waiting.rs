@@ -46,26 +46,58 @@ impl Waiting {
         self.lanes.iter().rev().flat_map(|(_, lane)| lane)
     }
 
+    /// The first of these, in that order. Not by [`Self::iter`]: each kind of search in it is half a kilobyte of
+    /// WebAssembly.
+    pub(crate) fn first(&self, which: &mut dyn FnMut(&Outgoing) -> bool) -> Option<Outgoing> {
+        for (_, lane) in self.lanes.iter().rev() {
+            for at in 0..lane.len() {
+                let Some(message) = lane.get(at) else { break };
+                if which(message) {
+                    return Some(*message);
+                }
+            }
+        }
+        None
+    }
+
     /// The next to be written.
     pub fn front(&self) -> Option<&Outgoing> {
-        self.lanes.iter().rev().find_map(|(_, lane)| lane.front())
+        for (_, lane) in self.lanes.iter().rev() {
+            if let Some(front) = lane.front() {
+                return Some(front);
+            }
+        }
+        None
     }
 
     /// Takes that one.
     pub fn pop_front(&mut self) -> Option<Outgoing> {
-        let message = self.lanes.iter_mut().rev().find_map(|(_, lane)| lane.pop_front())?;
-        self.uncount(&message);
-        Some(message)
+        for (_, lane) in self.lanes.iter_mut().rev() {
+            if let Some(message) = lane.pop_front() {
+                self.uncount(&message);
+                return Some(message);
+            }
+        }
+        None
     }
 
     /// Takes the one that can best be spared, other than this: the oldest of the lowest priority.
     pub(super) fn pop_spare_but(&mut self, kept: Option<Ticket>) -> Option<Outgoing> {
-        let message = self.lanes.iter_mut().find_map(|(_, lane)| {
-            let at = usize::from(lane.front().is_some_and(|front| Some(front.ticket) == kept));
-            lane.remove(at)
-        })?;
-        self.uncount(&message);
-        Some(message)
+        for (_, lane) in &mut self.lanes {
+            let Some(front) = lane.pop_front() else { continue };
+            let spare = if Some(front.ticket) == kept {
+                let second = lane.pop_front();
+                lane.push_front(front);
+                second
+            } else {
+                Some(front)
+            };
+            if let Some(spare) = spare {
+                self.uncount(&spare);
+                return Some(spare);
+            }
+        }
+        None
     }
 
     /// Puts one in: behind the one whose place it takes, which is still there, or behind all of its priority.
@@ -84,14 +116,21 @@ impl Waiting {
         } else {
             lane.push_back(message);
         }
+        self.count(&message);
+    }
+
+    fn count(&mut self, message: &Outgoing) {
         self.len += 1;
         self.bytes += u64::from(message.bytes);
         self.keyed += usize::from(message.key.is_some());
         self.requests += usize::from(message.answer_by.is_some());
-        self.late_at = match (self.late_at, message.late_at()) {
-            (Some(known), Some(late)) => Some(known.min(late)),
-            (known, late) => known.or(late),
-        };
+        self.late_at = sooner(self.late_at, message.late_at());
+    }
+
+    /// Puts one back that was the first of its priority when it was taken out.
+    pub(crate) fn put_back(&mut self, message: Outgoing) {
+        self.lane(message.priority).push_front(message);
+        self.count(&message);
     }
 
     fn lane(&mut self, priority: u8) -> &mut VecDeque<Outgoing> {
@@ -105,13 +144,21 @@ impl Waiting {
 
     fn place_of_key(&mut self, message: &Outgoing) -> Option<usize> {
         let key = message.key?;
-        self.lane(message.priority).iter().rposition(|other| other.key == Some(key))
+        // There is one at the most, but for what a record had when its instance stopped.
+        let mut place = None;
+        let lane = self.lane(message.priority);
+        for at in 0..lane.len() {
+            if lane.get(at).is_some_and(|other| other.key == Some(key)) {
+                place = Some(at);
+            }
+        }
+        place
     }
 
     /// The one that this one replaces.
     pub fn twin_of(&self, message: &Outgoing) -> Option<Outgoing> {
         let key = message.key.filter(|_| self.keyed > 0)?;
-        self.iter().find(|other| other.key == Some(key) && other.ticket != message.ticket).copied()
+        self.first(&mut |other| other.key == Some(key) && other.ticket != message.ticket)
     }
 
     /// Those that another of their key should have replaced: the host had recorded the newer one when it stopped.
@@ -129,12 +176,8 @@ impl Waiting {
 
     /// Takes one out of its place.
     pub fn remove(&mut self, ticket: Ticket) -> Option<Outgoing> {
-        let found = self.lanes.iter_mut().rev().find_map(|(_, lane)| {
-            let at = lane.iter().position(|message| message.ticket == ticket)?;
-            lane.remove(at)
-        })?;
-        self.uncount(&found);
-        Some(found)
+        self.first(&mut |message| message.ticket == ticket)?;
+        self.take(&|message: &Outgoing| message.ticket == ticket).pop()
     }
 
     /// Takes all that are longer than this.
@@ -148,12 +191,17 @@ impl Waiting {
     }
 
     /// Takes all that are late.
-    pub(super) fn take_late(&mut self, now: Instant) -> Vec<Outgoing> {
+    pub(crate) fn take_late(&mut self, now: Instant) -> Vec<Outgoing> {
         if self.late_at.is_none_or(|at| at > now) {
             return Vec::new();
         }
         let late = self.take(&|message: &Outgoing| message.late_at().is_some_and(|at| at <= now));
-        self.late_at = self.iter().filter_map(Outgoing::late_at).min();
+        let mut next = None;
+        self.first(&mut |message| {
+            next = sooner(next, message.late_at());
+            false
+        });
+        self.late_at = next;
         late
     }
 
@@ -178,6 +226,13 @@ impl Waiting {
         self.bytes -= u64::from(message.bytes);
         self.keyed -= usize::from(message.key.is_some());
         self.requests -= usize::from(message.answer_by.is_some());
+    }
+}
+
+fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -1,5 +1,6 @@
 // The keys of messages that wait: the core compares numbers.
-import { NONE } from './contract.ts';
+
+const NONE = -1;
 
 /** A key has a number for as long as anything with it waits. */
 export class Keys {
