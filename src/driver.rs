@@ -21,8 +21,9 @@ use wasm_bindgen::prelude::Closure;
 use web_sys::WebSocket;
 
 use crate::clock::Clock;
+use crate::life;
 use crate::link::{self, Sink, Transport, WebSocketLink, empty};
-use crate::page::{self, OFFLINE, ONLINE, Page, PageEvent};
+use crate::page::{self, Page, PageEvent};
 use crate::timer::Timer;
 use crate::trap::{self, Place};
 use crate::yard::{self, Remains};
@@ -86,7 +87,7 @@ impl<H: Host> Driver<H> {
         Rc::new_cyclic(|me| Self {
             me: me.clone(),
             host,
-            client: RefCell::new(Client::new(config, seed)),
+            client: RefCell::new(Client::new(Config { rests_hidden: page::is_phone(), ..config }, seed)),
             clock: Cell::new(Clock::start()),
             draining: Cell::new(false),
             link: RefCell::new(None),
@@ -130,16 +131,20 @@ impl<H: Host> Driver<H> {
             self.client.borrow_mut().handle_connect(now);
             let me = self.me.clone();
             *self.page.borrow_mut() = Page::listen(
-                &[ONLINE, OFFLINE],
+                life::KINDS,
                 self,
                 Closure::new(move |event: PageEvent| {
-                    if let Some(driver) = me.upgrade() {
-                        driver.network_changed(event.kind() == JsValue::from_str(ONLINE));
+                    if let Some((driver, event)) = me.upgrade().zip(life::Event::read(&event)) {
+                        driver.page_changed(event);
                     }
                 }),
             );
+            let mut client = self.client.borrow_mut();
+            if page::is_hidden() {
+                client.handle_visible(false, now);
+            }
             if page::offline() {
-                self.client.borrow_mut().handle_offline(now);
+                client.handle_offline(now);
             }
         }
         self.finish(now);
@@ -332,13 +337,23 @@ impl<H: Host> Driver<H> {
         self.host.timer_ended();
     }
 
-    fn network_changed(&self, online: bool) {
+    fn page_changed(&self, event: life::Event) {
         let _frame = yard::Frame::enter();
         let now = self.begin(Place::Page);
-        if online {
-            self.client.borrow_mut().handle_online(now);
-        } else {
-            self.client.borrow_mut().handle_offline(now);
+        {
+            let mut client = self.client.borrow_mut();
+            match event {
+                life::Event::Online => client.handle_online(now),
+                life::Event::Offline => client.handle_offline(now),
+                life::Event::NetworkChanged => client.handle_network_changed(now),
+                life::Event::Visible(visible) => client.handle_visible(visible, now),
+                life::Event::Thawed => client.handle_wake(now),
+                life::Event::PutAway => client.handle_suspend(now),
+                life::Event::Back => {
+                    client.handle_resume(now);
+                    client.handle_visible(!page::is_hidden(), now);
+                }
+            }
         }
         self.finish(now);
     }

@@ -31,6 +31,7 @@ mod handlers;
 mod host;
 #[cfg(any(feature = "npm", feature = "session"))]
 mod instance;
+mod life;
 mod link;
 #[cfg(feature = "npm")]
 #[doc(hidden)]

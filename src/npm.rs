@@ -254,7 +254,16 @@ fn decode(config: &Float64Array) -> (Config, u64) {
     let has_token = next(0.0, 1.0) != 0.0;
     let high_water = next(0.0, U32_MAX) as u64;
     let rate = instance::rate(next(0.0, 1e9), next(1.0, U32_MAX));
-    let config =
-        Config { backoff, liveness, outbox, message_bytes_max, connect_timeout, has_token, high_water, rate };
+    let config = Config {
+        backoff,
+        liveness,
+        outbox,
+        message_bytes_max,
+        connect_timeout,
+        has_token,
+        high_water,
+        rate,
+        rests_hidden: false,
+    };
     (config, seed)
 }

@@ -32,6 +32,13 @@ extern "C" {
     #[wasm_bindgen(method, getter, structural)]
     fn vendor(this: &Navigator) -> JsValue;
 
+    #[wasm_bindgen(method, getter, structural, js_name = userAgent)]
+    fn user_agent(this: &Navigator) -> JsValue;
+
+    /// Not everywhere.
+    #[wasm_bindgen(method, getter, structural)]
+    fn connection(this: &Navigator) -> Option<Global>;
+
     pub(crate) type PageEvent;
     #[wasm_bindgen(method, getter, structural, js_name = type)]
     pub(crate) fn kind(this: &PageEvent) -> JsValue;
@@ -41,6 +48,8 @@ extern "C" {
 
 pub(crate) const ONLINE: &str = "online";
 pub(crate) const OFFLINE: &str = "offline";
+/// Of the network information.
+pub(crate) const CHANGE: &str = "change";
 
 /// Listeners that are removed with it.
 pub(crate) struct Page {
@@ -58,6 +67,9 @@ impl Page {
     ) -> Option<Self> {
         let listener = sink.guard(closure.as_ref().unchecked_ref());
         GLOBAL.with(|global| kinds.iter().try_for_each(|kind| global.listen(kind, &listener)).ok())?;
+        if let Some(connection) = connection() {
+            let _ = connection.listen(CHANGE, &listener);
+        }
         Some(Self { kinds, listener, _closure: closure })
     }
 
@@ -69,7 +81,20 @@ impl Page {
                 let _ = global.unlisten(kind, &self.listener);
             }
         });
+        if let Some(connection) = connection() {
+            let _ = connection.unlisten(CHANGE, &self.listener);
+        }
     }
+}
+
+fn connection() -> Option<Global> {
+    GLOBAL.with(|global| global.navigator().and_then(|navigator| navigator.connection()))
+}
+
+/// Whether it is a phone: its browser says `Mobi` in its name.
+pub(crate) fn is_phone() -> bool {
+    let name = GLOBAL.with(|global| global.navigator().map(|navigator| navigator.user_agent()));
+    name.and_then(|name| name.dyn_into::<JsString>().ok()).is_some_and(|name| name.includes("Mobi", 0))
 }
 
 /// Whether the browser is one of Apple's.

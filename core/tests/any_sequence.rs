@@ -101,7 +101,11 @@ fn config() -> impl Strategy<Value = Config> {
         prop_oneof![Just(ExpectReply::No), Just(ExpectReply::Yes), Just(ExpectReply::Learn)],
         (1u32..20, prop_oneof![0u64..2000, Just(1 << 20)], prop::sample::select(OVERFLOWS)),
         (0u64..40_000, 0u64..40_000, 1.0f64..10.0),
-        (prop_oneof![Just(20_000u64), 0u64..30_000], any::<(bool, bool)>(), prop_oneof![1u32..400, Just(100_000)]),
+        (
+            prop_oneof![Just(20_000u64), 0u64..30_000],
+            any::<(bool, bool)>(),
+            prop_oneof![1u32..400, Just(100_000)],
+        ),
         (prop_oneof![Just(1u64 << 20), 0u64..2_000], prop::option::of((1u64..100_000, 1u32..5))),
     )
         .prop_map(

@@ -26,10 +26,10 @@ use wasm_bindgen::prelude::Closure;
 use web_sys::WebSocket;
 
 use super::frame::Inbound;
-use super::page;
 use crate::clock::Clock;
+use crate::life;
 use crate::link::{self, Sink, Transport, WebSocketLink, empty};
-use crate::page::{Page, PageEvent, is_hidden, offline};
+use crate::page::{Page, PageEvent, is_hidden, is_phone, offline};
 use crate::timer::Timer;
 use crate::trap::{self, Place};
 use crate::yard::{self, Remains};
@@ -130,7 +130,7 @@ impl<H: Host> Driver<H> {
         Rc::new_cyclic(|me| Self {
             me: me.clone(),
             host,
-            client: RefCell::new(Client::new(config, seed, producer)),
+            client: RefCell::new(Client::new(Config { rests_hidden: is_phone(), ..config }, seed, producer)),
             clock: Cell::new(Clock::start()),
             gathering: Cell::new(None),
             draining: Cell::new(false),
@@ -165,10 +165,10 @@ impl<H: Host> Driver<H> {
         if self.client.borrow().phase() == Phase::Idle {
             let me = self.me.clone();
             *self.page.borrow_mut() = Page::listen(
-                page::KINDS,
+                life::KINDS,
                 self,
                 Closure::new(move |event: PageEvent| {
-                    if let Some((driver, event)) = me.upgrade().zip(page::Event::read(&event)) {
+                    if let Some((driver, event)) = me.upgrade().zip(life::Event::read(&event)) {
                         driver.page_changed(event);
                     }
                 }),
@@ -220,6 +220,7 @@ impl<H: Host> Driver<H> {
         }
     }
 
+    #[cfg(feature = "session")]
     /// The smoothed round trip; zero while none has been measured.
     pub(super) fn round_trip(&self) -> Duration {
         self.client.borrow().round_trip()
@@ -442,17 +443,22 @@ impl<H: Host> Driver<H> {
         }
     }
 
-    fn page_changed(&self, event: page::Event) {
+    fn page_changed(&self, event: life::Event) {
         let _frame = yard::Frame::enter();
         let now = self.begin(Place::Page);
         {
             let mut client = self.client.borrow_mut();
             match event {
-                page::Event::Online => client.handle_online(now),
-                page::Event::Offline => client.handle_offline(now),
-                page::Event::Visible(visible) => client.handle_visible(visible, now),
-                page::Event::PutAway => client.handle_suspend(now),
-                page::Event::Back => client.handle_resume(now),
+                life::Event::Online => client.handle_online(now),
+                life::Event::Offline => client.handle_offline(now),
+                life::Event::NetworkChanged => client.handle_network_changed(now),
+                life::Event::Visible(visible) => client.handle_visible(visible, now),
+                life::Event::Thawed => client.handle_wake(now),
+                life::Event::PutAway => client.handle_suspend(now),
+                life::Event::Back => {
+                    client.handle_resume(now);
+                    client.handle_visible(!is_hidden(), now);
+                }
             }
         }
         self.finish(now);

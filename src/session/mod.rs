@@ -15,7 +15,6 @@ pub mod host;
 mod inbound;
 #[cfg(feature = "session")]
 mod outbound;
-mod page;
 
 #[cfg(feature = "session")]
 /// As `collect`, and a third of its code for each kind of iterator.

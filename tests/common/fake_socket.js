@@ -102,6 +102,8 @@
     listeners: () => listeners,
     pageListeners: () => pageListeners.size,
     page: (type) => globalThis.dispatchEvent(new Event(type)),
+    // Into the back/forward cache, or out of it.
+    kept: (type) => globalThis.dispatchEvent(new PageTransitionEvent(type, { persisted: true })),
     turn: () => new Promise((resolve) => setTimeout(resolve)),
   };
 })();

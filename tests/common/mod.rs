@@ -58,6 +58,9 @@ extern "C" {
     /// The browser says `online` or `offline`.
     #[wasm_bindgen(js_namespace = __fake)]
     pub fn page(kind: &str);
+    /// `pagehide` or `pageshow` of a page that is kept in the back/forward cache.
+    #[wasm_bindgen(js_namespace = __fake)]
+    pub fn kept(kind: &str);
 }
 
 thread_local! {

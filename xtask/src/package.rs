@@ -324,7 +324,8 @@ fn check(variant: Variant, dir: &Path) -> Result<()> {
 
 /// A facade that still called the hook would be as bad as the hook.
 fn no_hook_in_text(dir: &Path) -> Result<()> {
-    for name in ["index.js", "slim.js", "exactly-once.js", "exactly-once-slim.js", "index.d.ts", "slim.d.ts"] {
+    for name in ["index.js", "slim.js", "exactly-once.js", "exactly-once-slim.js", "index.d.ts", "slim.d.ts"]
+    {
         let file = dir.join(name);
         let text = String::from_utf8_lossy(&read(&file)?).into_owned();
         let mut words = text.split(|char: char| !char.is_alphanumeric() && char != '_');

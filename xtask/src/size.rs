@@ -68,7 +68,8 @@ pub(crate) fn measure(built: &Built) -> Result<Vec<Entry>> {
         file("exactly-once-slim.js"),
     ];
     let sizes = npm::sizes(&files)?;
-    let [wasm, glue, facade, slim, inlined, session_wasm, session_facade, session, session_slim] = sizes[..] else {
+    let [wasm, glue, facade, slim, inlined, session_wasm, session_facade, session, session_slim] = sizes[..]
+    else {
         return Err("sizes.mjs did not answer for every file".to_owned());
     };
     let entry = |name, size| Entry { name, size };

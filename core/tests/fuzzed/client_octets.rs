@@ -62,6 +62,7 @@ fn config(bytes: &mut Bytes<'_>) -> Config {
         has_token: bytes.flag(),
         attempts_max: bytes.one(&[0, 0, 1, 5]),
         rate: None,
+        rests_hidden: false,
     }
 }
 

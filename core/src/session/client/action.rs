@@ -36,6 +36,8 @@ pub struct Config {
     /// How many messages and casts may be written; `None`: as many as there are. What has a number is sent again without
     /// regard to it.
     pub rate: Option<Rate>,
+    /// Whether a wait lasts for as long as the page is hidden, as it should on a phone.
+    pub rests_hidden: bool,
 }
 
 impl Default for Config {
@@ -50,6 +52,7 @@ impl Default for Config {
             has_token: false,
             attempts_max: 0,
             rate: None,
+            rests_hidden: false,
         }
     }
 }

@@ -172,7 +172,10 @@ impl Client {
             return;
         }
         let wish = why == Why::Wish;
-        if !wish && self.standing.pace.held_until(now).is_some() {
+        if let Some(until) = self.standing.pace.held_until(now).filter(|_| !wish) {
+            if self.alarms.at(Alarm::Redial).is_none() {
+                self.wait_until(until);
+            }
             return;
         }
         let pace = &mut self.stand().pace;
@@ -186,7 +189,7 @@ impl Client {
         }
         // A wait that is short already is kept: drawn anew at every call it would shrink to nothing.
         let short = Duration::from_secs(1);
-        if self.alarms.at(Alarm::Redial).is_some_and(|due| due.since(now) > short) {
+        if self.alarms.at(Alarm::Redial).is_none_or(|due| due.since(now) > short) {
             let due = now + self.random.within(short);
             self.wait_until(due);
         }

@@ -217,6 +217,12 @@ impl Client {
         self.suspect(now);
     }
 
+    /// The network is another, or has another address: whether the link lives on there is asked.
+    pub fn handle_network_changed(&mut self, now: Instant) {
+        self.enter(now);
+        self.suspect(now);
+    }
+
     /// The machine has slept: its clock has jumped by more than 1 s.
     pub fn handle_wake(&mut self, now: Instant) {
         self.now = self.now.max(now);

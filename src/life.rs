@@ -2,18 +2,22 @@
 
 use wasm_bindgen::JsValue;
 
-use crate::page::{OFFLINE, ONLINE, PageEvent, is_hidden};
+use crate::page::{CHANGE, OFFLINE, ONLINE, PageEvent, is_hidden};
 
-/// `visibilitychange` bubbles from the document; `resume` may come without it, and looks at the same thing.
-pub(super) const KINDS: &[&str] = &[ONLINE, OFFLINE, "visibilitychange", "resume", "pagehide", "pageshow"];
+/// `visibilitychange` and `resume` bubble from the document; either may come without the other.
+pub(crate) const KINDS: &[&str] = &[ONLINE, OFFLINE, "visibilitychange", "resume", "pagehide", "pageshow"];
 
 /// What the page does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Event {
+pub(crate) enum Event {
     Online,
     Offline,
+    /// It is on another network, or the same has changed.
+    NetworkChanged,
     /// It is looked at, or no longer.
     Visible(bool),
+    /// It was frozen and runs again, looked at or not.
+    Thawed,
     /// It goes into the back/forward cache.
     PutAway,
     /// It comes back from there.
@@ -22,7 +26,7 @@ pub(super) enum Event {
 
 impl Event {
     /// `None` if it means nothing: a page that is not kept is gone, and its socket goes with it.
-    pub(super) fn read(event: &PageEvent) -> Option<Self> {
+    pub(crate) fn read(event: &PageEvent) -> Option<Self> {
         let kind = event.kind();
         let is = |name: &str| kind == JsValue::from_str(name);
         let kept = || event.persisted().is_truthy();
@@ -30,10 +34,14 @@ impl Event {
             Some(Self::Online)
         } else if is(OFFLINE) {
             Some(Self::Offline)
+        } else if is(CHANGE) {
+            Some(Self::NetworkChanged)
         } else if is("pagehide") {
             kept().then_some(Self::PutAway)
         } else if is("pageshow") {
             kept().then_some(Self::Back)
+        } else if is("resume") {
+            Some(Self::Thawed)
         } else {
             Some(Self::Visible(!is_hidden()))
         }
