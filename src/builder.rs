@@ -206,6 +206,7 @@ impl Builder {
     /// be made. Nothing about the network is an error here.
     pub fn build(mut self) -> Result<Wire, Error> {
         self.config.has_token = !matches!(self.options.token, Token::None);
+        self.config.rests_hidden = crate::page::is_phone();
         self.check_ranges()?;
         self.options.url = normalised(&self.options.url)?;
         self.check_protocols()?;

@@ -87,7 +87,7 @@ impl<H: Host> Driver<H> {
         Rc::new_cyclic(|me| Self {
             me: me.clone(),
             host,
-            client: RefCell::new(Client::new(Config { rests_hidden: page::is_phone(), ..config }, seed)),
+            client: RefCell::new(Client::new(config, seed)),
             clock: Cell::new(Clock::start()),
             draining: Cell::new(false),
             link: RefCell::new(None),

@@ -2,10 +2,12 @@
 
 use wasm_bindgen::JsValue;
 
-use crate::page::{CHANGE, OFFLINE, ONLINE, PageEvent, is_hidden};
+use crate::page::{PageEvent, is_hidden};
 
+/// What is listened to, in the order in which [`Event::read`] has it: what comes from the network information is none of them.
 /// `visibilitychange` and `resume` bubble from the document; either may come without the other.
-pub(crate) const KINDS: &[&str] = &[ONLINE, OFFLINE, "visibilitychange", "resume", "pagehide", "pageshow"];
+pub(crate) const KINDS: &[&str] =
+    &["online", "offline", "visibilitychange", "resume", "pagehide", "pageshow"];
 
 /// What the page does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,22 +30,16 @@ impl Event {
     /// `None` if it means nothing: a page that is not kept is gone, and its socket goes with it.
     pub(crate) fn read(event: &PageEvent) -> Option<Self> {
         let kind = event.kind();
-        let is = |name: &str| kind == JsValue::from_str(name);
-        let kept = || event.persisted().is_truthy();
-        if is(ONLINE) {
-            Some(Self::Online)
-        } else if is(OFFLINE) {
-            Some(Self::Offline)
-        } else if is(CHANGE) {
-            Some(Self::NetworkChanged)
-        } else if is("pagehide") {
-            kept().then_some(Self::PutAway)
-        } else if is("pageshow") {
-            kept().then_some(Self::Back)
-        } else if is("resume") {
-            Some(Self::Thawed)
-        } else {
-            Some(Self::Visible(!is_hidden()))
+        let at = KINDS.iter().position(|name| kind == JsValue::from_str(name));
+        match at {
+            Some(0) => Some(Self::Online),
+            Some(1) => Some(Self::Offline),
+            Some(2) => Some(Self::Visible(!is_hidden())),
+            Some(3) => Some(Self::Thawed),
+            Some(_) if !event.persisted().is_truthy() => None,
+            Some(4) => Some(Self::PutAway),
+            Some(_) => Some(Self::Back),
+            None => Some(Self::NetworkChanged),
         }
     }
 }

@@ -263,7 +263,7 @@ fn decode(config: &Float64Array) -> (Config, u64) {
         has_token,
         high_water,
         rate,
-        rests_hidden: false,
+        rests_hidden: next(0.0, 1.0) != 0.0,
     };
     (config, seed)
 }

@@ -46,10 +46,8 @@ extern "C" {
     pub(crate) fn persisted(this: &PageEvent) -> JsValue;
 }
 
-pub(crate) const ONLINE: &str = "online";
-pub(crate) const OFFLINE: &str = "offline";
 /// Of the network information.
-pub(crate) const CHANGE: &str = "change";
+const CHANGE: &str = "change";
 
 /// Listeners that are removed with it.
 pub(crate) struct Page {

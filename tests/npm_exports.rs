@@ -88,8 +88,31 @@ thread_local! {
 }
 
 /// Seed, delays of 10 ms, factor 2, no limit, 20 s, no heartbeat …
-const CONFIG: [f64; 14] =
-    [1.0, 2.0, 10.0, 10.0, 2.0, 0.0, 20_000.0, 0.0, 0.0, 1000.0, 100.0, 10_000.0, 0.0, 0.0];
+const CONFIG: [f64; 18] = [
+    1.0,
+    2.0,
+    10.0,
+    10.0,
+    2.0,
+    0.0,
+    20_000.0,
+    0.0,
+    0.0,
+    1000.0,
+    100.0,
+    10_000.0,
+    0.0,
+    0.0,
+    1_048_576.0,
+    0.0,
+    1.0,
+    0.0,
+];
+
+/// Without priority, key and time to live.
+fn submit(handle: u32, ticket: u32, bytes: u32) -> u32 {
+    npm::wire_submit(handle, ticket, bytes, 0, -1.0, -1.0)
+}
 
 fn create(config: &[f64]) -> (Told, u32) {
     common::install();
@@ -118,14 +141,14 @@ async fn a_wire_from_dial_to_close() {
     assert_eq!((host.lines(), page_listeners()), (vec![String::from("dial 1")], 2));
     let server = dialled(handle, 1).await;
     assert_eq!(counts().guarded(), guarded + 3, "message, changes, page");
-    assert_eq!(npm::wire_submit(handle, 7, 100), 0);
-    assert_eq!(npm::wire_submit(handle, 8, 1001), 2);
+    assert_eq!(submit(handle, 7, 100), 0);
+    assert_eq!(submit(handle, 8, 1001), 2);
     server.accept();
     server.receive_text("hello");
     assert_eq!(host.lines()[1..], ["write 7", "state 1", "opened 1 0"]);
     npm::wire_close(handle, 4000, JsString::from("done"), 1000.0);
     assert_eq!(server.close_calls(), [(Some(4000.0), Some(String::from("done")))]);
-    assert_eq!(npm::wire_submit(handle, 9, 1), 1);
+    assert_eq!(submit(handle, 9, 1), 1);
     server.end(4000, "done", true);
     assert_eq!(host.lines()[4..], ["state 4", "settled 7", "state 5", "ended 1 10 4000 done true -1"]);
     npm::wire_free(handle);
@@ -160,7 +183,7 @@ async fn a_handle_is_never_used_twice() {
     npm::wire_close(first, 1000, JsString::from(""), 0.0);
     npm::wire_free(first);
     assert!(!npm::wire_abort(first, 1));
-    assert_eq!(npm::wire_submit(first, 1, 1), 1);
+    assert_eq!(submit(first, 1, 1), 1);
     let orphan = dialled(first, 1).await;
     orphan.accept();
     assert_eq!(orphan.close_calls().len(), 1, "a socket that nobody wants");
@@ -177,12 +200,12 @@ async fn a_host_that_comes_back_in_while_actions_are_carried_out() {
     let reenter = Closure::<dyn FnMut(JsString)>::new(move |name: JsString| {
         own.told().push(&format!("in {}", String::from(&name)).into());
         if name == *"opened" {
-            assert_eq!(npm::wire_submit(handle, 2, 1), 0);
+            assert_eq!(submit(handle, 2, 1), 0);
             npm::wire_close(handle, 1000, JsString::from(""), 5000.0);
         }
     });
     host.set_reenter(reenter.as_ref().unchecked_ref());
-    assert_eq!(npm::wire_submit(handle, 1, 1), 0);
+    assert_eq!(submit(handle, 1, 1), 0);
     server.accept();
     server.receive_text("hello");
     let expected =
@@ -195,7 +218,7 @@ async fn a_host_that_comes_back_in_while_actions_are_carried_out() {
 #[wasm_bindgen_test]
 fn a_config_of_nonsense_is_kept_in_bounds() {
     for value in [f64::NAN, f64::INFINITY, -1.0, 1e300] {
-        let (host, handle) = create(&[value; 14]);
+        let (host, handle) = create(&[value; 18]);
         npm::wire_connect(handle);
         npm::wire_dial_failed(handle, 1);
         assert_eq!(host.count("dial"), 1, "{value}: {:?}", host.lines());

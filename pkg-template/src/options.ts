@@ -70,6 +70,7 @@ export function check(options: Options = {}): Settings {
       +(token !== undefined),
       highWater(highWaterBytes),
       ...rate(rateLimit),
+      phone(),
     ],
   };
 }
@@ -82,6 +83,11 @@ export function highWater(bytes: unknown): number {
 }
 
 /** Thousandths of a message a second, 0 for no limit, and the burst. */
+/** 1 where a socket of a hidden page stalls, so that waits last until the page is looked at. */
+export function phone(): number {
+  return +/Mobi/.test(globalThis.navigator?.userAgent);
+}
+
 export function rate(limit: unknown): [number, number] {
   if (limit === undefined) return [0, 1];
   const { perSecond, burst, ...unknown } = bag('rateLimit', limit);

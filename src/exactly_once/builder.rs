@@ -156,6 +156,7 @@ impl Builder {
     /// Nothing about the network is an error here.
     pub fn build(mut self) -> Result<Wire, Error> {
         self.config.has_token = !matches!(self.options.token, Token::None);
+        self.config.rests_hidden = crate::page::is_phone();
         self.check()?;
         self.options.url = normalised(&self.options.url)?;
         let seed = random().iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte));

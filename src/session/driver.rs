@@ -29,7 +29,7 @@ use super::frame::Inbound;
 use crate::clock::Clock;
 use crate::life;
 use crate::link::{self, Sink, Transport, WebSocketLink, empty};
-use crate::page::{Page, PageEvent, is_hidden, is_phone, offline};
+use crate::page::{Page, PageEvent, is_hidden, offline};
 use crate::timer::Timer;
 use crate::trap::{self, Place};
 use crate::yard::{self, Remains};
@@ -130,7 +130,7 @@ impl<H: Host> Driver<H> {
         Rc::new_cyclic(|me| Self {
             me: me.clone(),
             host,
-            client: RefCell::new(Client::new(Config { rests_hidden: is_phone(), ..config }, seed, producer)),
+            client: RefCell::new(Client::new(config, seed, producer)),
             clock: Cell::new(Clock::start()),
             gathering: Cell::new(None),
             draining: Cell::new(false),

@@ -236,7 +236,7 @@ fn decode(config: &Float64Array) -> (Config, u64) {
         },
         has_token: next(0.0, 1.0) != 0.0,
         rate: instance::rate(next(0.0, 1e9), next(1.0, U32_MAX)),
-        rests_hidden: false,
+        rests_hidden: next(0.0, 1.0) != 0.0,
     };
     (config, seed)
 }

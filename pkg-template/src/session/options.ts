@@ -1,7 +1,7 @@
 import type { SessionOptions, TokenSource } from '../../types/exactly-once.js';
 import type { Logger } from '../../types/index.js';
 import { connectError } from '../errors.ts';
-import { bag, checkLogger, checkSignal, count, fail, highWater, none, oneOf, OVERFLOWS, rate, timeout, typed, within } from '../options.ts';
+import { bag, checkLogger, checkSignal, count, fail, highWater, none, oneOf, OVERFLOWS, phone, rate, timeout, typed, within } from '../options.ts';
 
 /** The options, complete and in range. */
 export interface SessionSettings {
@@ -67,6 +67,7 @@ export function checkSession(options: SessionOptions = {}): SessionSettings {
       oneOf('outbox.overflow', overflow, OVERFLOWS),
       +(token !== undefined),
       ...rate(rateLimit),
+      phone(),
     ],
   };
 }
