@@ -19,12 +19,12 @@ const LONG = !!process.env.EVERWIRE_LONG;
 const N = Number(process.env.WIRES ?? (LONG ? 30 : 6));
 const FEED_MS = 100;
 const TIMEOUT = 300_000;
-/** What a table calls it, how it is silenced, what it does, and within how many seconds 95 of 100 are back. */
+/** What a table calls it, how it is silenced, what it does, within how many seconds 95 of 100 are back; `long`: by default in one browser. */
 const SILENCES = [
   { name: 'silent, sending 10/s', traffic: 'send', silence: {}, within: 3.5 },
-  { name: 'silent and not read, sending 10/s', traffic: 'send', silence: { stall: true }, within: 3.5 },
+  { name: 'silent and not read, sending 10/s', traffic: 'send', silence: { stall: true }, within: 3.5, long: true },
   { name: 'silent, receiving 10/s', traffic: 'feed', silence: {}, within: 5 },
-  { name: 'silent, idle', traffic: 'idle', silence: {}, within: 40 },
+  { name: 'silent, idle', traffic: 'idle', silence: {}, within: 40, long: true },
 ];
 const MODES = ['exactly-once', 'best-effort'];
 const session = servers.find(({ name, missing }) => name === 'everwire-server' && !missing()) ?? servers.at(-1);
@@ -129,12 +129,14 @@ inEachBrowser((browser) => {
       }
     }
 
-    for (const { name, traffic, silence, within } of SILENCES) {
+    for (const { name, traffic, silence, within, long } of SILENCES) {
+      // Elsewhere it is the same machine that waits.
+      if (long && !LONG && browser.name !== 'Chromium') continue;
       for (const mode of MODES) {
         test(`${name}, ${mode}: replaced within ${within} s`, { timeout: TIMEOUT }, async () => {
           const { proxies } = await open({ mode, traffic, count: N });
-          // So that a round trip is known and the feed has a rhythm.
-          await sleep(2_500);
+          // So that a round trip is known; a feed has a rhythm after 16 arrivals, none of which counts within 250 ms of another.
+          await sleep(traffic === 'feed' ? 6_000 : 2_500);
           const since = [];
           for (const proxy of proxies) {
             proxy.silence(silence);
@@ -157,10 +159,12 @@ inEachBrowser((browser) => {
         await Promise.all(proxies.map((proxy) => proxy.down()));
         await sleep(3_000);
         await Promise.all(proxies.map((proxy) => proxy.up()));
-        const since = proxies.map(() => Date.now());
-        // At the third or fourth attempt no wait is longer than 5 + 1 s (a window of its own after a second loss, else 1, 2, 4 s).
-        const p95 = measured(browser, 'an outage of 3 s at the proxy', mode, '–', await reopened(since, 6), 6);
-        assert.ok(p95 <= 6, `p95 ${p95} s`);
+        const up = Date.now();
+        await reopened(proxies.map(() => up), 30);
+        // Behind the wait that ran when the network came back: the last dial before the link that opened.
+        const late = (await report()).map(({ opens: [, open], dials }) => (open - Math.max(up, ...dials.filter((at) => at <= open))) / 1000);
+        const p95 = measured(browser, 'an outage of 3 s, behind the wait that ran', mode, '–', late, 1);
+        assert.ok(p95 <= 1, `p95 ${p95} s`);
       });
     }
 

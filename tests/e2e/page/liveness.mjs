@@ -10,9 +10,10 @@ export async function start({ mode, urls, traffic, perSecond }) {
   const { connect } = await import(exactly ? 'everwire/exactly-once' : 'everwire');
   const wires = urls.map((url) => {
     const wire = connect(url, exactly ? {} : { expectReply: true });
-    const log = { opens: [], closes: [], received: 0 };
+    const log = { opens: [], closes: [], dials: [], received: 0 };
     wire.addEventListener('open', () => log.opens.push(Date.now()));
     wire.addEventListener('close', ({ cause, willRetry }) => log.closes.push({ at: Date.now(), cause, willRetry }));
+    wire.addEventListener('reconnecting', ({ delay }) => log.dials.push(Date.now() + delay));
     const source = exactly && traffic === 'feed' ? wire.join('feed') : wire;
     source.on('text', () => (log.received += 1));
     return { wire, log };
