@@ -41,7 +41,7 @@ function open({ driver, pid }) {
       await driver.get(url);
       await page.evaluate(collectProblems);
     },
-    /** Runs a function in the page, with one argument that JSON can hold, and resolves with what it returns or resolves to. */
+    /** Runs a function, or an expression, in the page, with one argument that JSON can hold, and resolves with what it returns or resolves to. */
     async evaluate(steps, argument = null) {
       const { value, error } = JSON.parse(await driver.executeAsyncScript(inPage, `(${steps})`, JSON.stringify(argument)));
       if (error) throw new Error(`in the page: ${error}`);
@@ -63,7 +63,9 @@ function collectProblems() {
 /** Runs in the driver's sandbox, where `import()` does not work: what it is given to run belongs to the page. */
 async function inPage(steps, argument, done) {
   try {
-    done(JSON.stringify({ value: await window.eval(steps)(JSON.parse(argument)) }));
+    const made = window.eval(steps);
+    const value = await (typeof made === 'function' ? made(JSON.parse(argument)) : made);
+    done(JSON.stringify({ value }));
   } catch (error) {
     done(JSON.stringify({ error: `${error}\n${error?.stack ?? ''}` }));
   }

@@ -2,8 +2,16 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before } from 'node:test';
 import { startLab } from './browser.mjs';
+import { browsers } from './browsers.mjs';
 import { missingPackage } from './site.mjs';
 import { startProxy } from '../proxy.mjs';
+
+// A file runs in one browser at a time: the first that `BROWSERS` names, or Chromium.
+const [browser] = browsers;
+const inChromium = browser.name === 'Chromium';
+
+/** For the `skip` of a test that is about Chromium, or needs what only Playwright can do: false, or why it cannot run here. */
+export const chromiumOnly = !inChromium && 'in Chromium alone';
 
 /**
  * Registers the hooks of a test file: one browser for all, a fresh page for each test that asks for one, everything
@@ -16,15 +24,17 @@ export function kit({ skip = missingPackage(), modules = ['wires'] } = {}) {
   const cleanup = [];
 
   before(async () => {
-    if (!skip) lab = await startLab();
+    assert.ok(!browser.missing, browser.missing);
+    if (!skip) lab = await (inChromium ? startLab() : browser.start());
   });
   after(() => lab?.close());
   afterEach(async () => {
     try {
-      const problems = page?.problems.filter((problem) => !tolerated?.test(problem)) ?? [];
+      const all = await (inChromium ? page?.problems : page?.problems());
+      const problems = all?.filter((problem) => !tolerated?.test(problem)) ?? [];
       assert.deepEqual(problems, [], 'no uncaught error and no unhandled rejection in the page');
     } finally {
-      await page?.context().close();
+      await (inChromium ? page?.context() : page)?.close();
       page = null;
       tolerated = null;
       for (const undo of cleanup.splice(0).reverse()) await undo();

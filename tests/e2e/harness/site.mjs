@@ -37,14 +37,12 @@ export function entryFile(entry = '.', dir = packageDir) {
   return target.replace(/^\.\//, '');
 }
 
+/** What a page imports, and the file of the package that it is. */
+const ENTRIES = { everwire: '.', 'everwire/slim': './slim', 'everwire/exactly-once': './exactly-once', 'everwire/exactly-once/slim': './exactly-once/slim' };
+
 function blankPage() {
   const imports = {};
-  if (!missingPackage()) {
-    imports.everwire = `/pkg/${entryFile('.')}`;
-    imports['everwire/slim'] = `/pkg/${entryFile('./slim')}`;
-    imports['everwire/exactly-once'] = `/pkg/${entryFile('./exactly-once')}`;
-    imports['everwire/exactly-once/slim'] = `/pkg/${entryFile('./exactly-once/slim')}`;
-  }
+  if (!missingPackage()) for (const [name, entry] of Object.entries(ENTRIES)) imports[name] = `/pkg/${entryFile(entry)}`;
   return `<!doctype html><meta charset="utf-8"><title>everwire end to end</title><link rel="icon" href="data:,">
 <script type="importmap">${JSON.stringify({ imports })}</script><body></body>`;
 }
@@ -63,7 +61,7 @@ function bundle(name) {
           write: false,
           format: 'esm',
           target: 'es2022',
-          external: ['everwire', 'everwire/*'],
+          external: Object.keys(ENTRIES),
           logLevel: 'error',
         });
         return result.outputFiles[0].text;
@@ -73,12 +71,37 @@ function bundle(name) {
   return bundles.get(name);
 }
 
+/**
+ * `page/worker.mjs` for a worker, where there are no import maps: as a module that imports the built package's own files, or as a
+ * classic script with the package inside it, as a bundler makes it.
+ */
+async function worker(name) {
+  const isModule = name === 'module.js';
+  if (!isModule && name !== 'classic.js') throw Object.assign(new Error(name), { code: 'ENOENT' });
+  const { build } = await import('esbuild');
+  const entries = {
+    name: 'entries of the package',
+    setup({ onResolve }) {
+      onResolve({ filter: /^everwire/ }, ({ path: name }) => {
+        const file = entryFile(ENTRIES[name]);
+        return isModule ? { path: `/pkg/${file}`, external: true } : { path: path.join(packageDir, file) };
+      });
+    },
+  };
+  const result = await build({
+    entryPoints: [path.join(pageDir, 'worker.mjs')],
+    bundle: true, write: false, format: isModule ? 'esm' : 'iife', target: 'es2022', plugins: [entries], logLevel: 'error',
+  });
+  return result.outputFiles[0].text;
+}
+
 /** What the site answers: `{status, type, body}`. Also for `page.route`, where another origin has to be served. */
 export async function answer(pathname) {
   const notFound = { status: 404, type: 'text/plain', body: 'not found' };
   if (pathname === '/') return { status: 200, type: TYPES['.html'], body: blankPage() };
   try {
     if (pathname.startsWith('/page/')) return { status: 200, type: TYPES['.js'], body: await bundle(pathname.slice(6)) };
+    if (pathname.startsWith('/worker/')) return { status: 200, type: TYPES['.js'], body: await worker(pathname.slice(8)) };
     for (const [prefix, dir] of [['/pkg/', packageDir], ['/pkg-trap/', trapDir]]) {
       if (!pathname.startsWith(prefix)) continue;
       const file = path.join(dir, path.normalize(decodeURIComponent(pathname.slice(prefix.length))));
