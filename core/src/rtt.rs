@@ -26,6 +26,14 @@ impl Rtt {
         });
     }
 
+    /// What dialling took, while nothing else is known: connecting is one round trip and the upgrade another, or more. A dial
+    /// that took no time tells nothing.
+    pub(crate) fn seed(&mut self, dial: Duration) {
+        if self.0.is_none() && dial > Duration::ZERO {
+            self.sample(dial.halved(1));
+        }
+    }
+
     /// The smoothed round trip; zero while nothing has been measured.
     pub(crate) fn smoothed(self) -> Duration {
         self.0.map_or(Duration::ZERO, |(smoothed, _)| smoothed)
@@ -53,9 +61,21 @@ mod tests {
         assert_eq!((rtt.smoothed(), rtt.deadline()), (ms(800), ms(800 + 4 * 400)));
         rtt.sample(ms(1600));
         assert_eq!((rtt.smoothed(), rtt.deadline()), (ms(900), ms(900 + 4 * 500)));
+        rtt.seed(ms(8_000));
+        assert_eq!(rtt.smoothed(), ms(900), "measured is better");
         for _ in 0..100 {
             rtt.sample(ms(10));
         }
         assert_eq!(rtt.deadline(), ms(1000), "never shorter than a second");
+    }
+
+    #[test]
+    fn a_dial_is_two_round_trips() {
+        let ms = Duration::from_millis;
+        let mut rtt = Rtt::default();
+        rtt.seed(Duration::ZERO);
+        assert_eq!(rtt.deadline(), ms(3000), "nothing is known");
+        rtt.seed(ms(1600));
+        assert_eq!((rtt.smoothed(), rtt.deadline()), (ms(800), ms(800 + 4 * 400)));
     }
 }

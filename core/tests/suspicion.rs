@@ -94,7 +94,7 @@ fn what_a_healthy_link_costs_an_hour() {
         })
     };
     // Here a message is settled by an answer alone: one frame in 2 s is what it costs to know.
-    assert_eq!(silent(ms(100)), 1_799, "busy, answers alone");
+    assert_eq!(silent(ms(100)), 1_800, "busy, answers alone");
     assert_eq!(silent(secs(60)), 120, "a message a minute: one for it, and one in the pause after it");
 }
 

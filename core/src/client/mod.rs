@@ -290,7 +290,9 @@ impl Client {
         self.step(Event::LinkOpened);
         self.link.opened_at = now;
         self.timers.stop(Timer::Connect);
-        let dialling = now.since(self.link.dialled_at).times(2);
+        let dial = now.since(self.link.dialled_at);
+        self.liveness.rtt.seed(dial);
+        let dialling = dial.times(2);
         self.timers.set(Timer::Prove, now + dialling.max(PROVE_MIN).min(PROVE_MAX));
         self.liveness.begin(now);
     }
