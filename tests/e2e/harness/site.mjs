@@ -119,7 +119,7 @@ export async function answer(pathname) {
 export async function startSite() {
   const server = createServer(async (request, response) => {
     const { status, type, body } = await answer(new URL(request.url, 'http://site').pathname);
-    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-cache' }).end(body);
   });
   const channels = openChannels(server);
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
