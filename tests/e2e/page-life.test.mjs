@@ -1,4 +1,5 @@
-// Into the back/forward cache and back: a page that is kept there must not have a link, and has one again at once when it is shown.
+// What a page goes through: the back/forward cache, in which it must not have a link and after which it has one at once; the
+// browser's own offline switch.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { chromium } from 'playwright-core';
@@ -9,9 +10,10 @@ import { startProxy } from './proxy.mjs';
 
 const skip = missingPackage();
 const SENDS = 20;
+const OFFLINE_MS = process.env.EVERWIRE_LONG ? 20_000 : 6_000;
 
-// Chromium alone: WebDriver's Firefox and WebKit are not asked here.
-describe('the back/forward cache', { skip, timeout: 120_000 }, () => {
+// Chromium alone: WebDriver has neither a switch for the network nor a way to tell that a page was kept.
+describe('the life of a page', { skip, timeout: 120_000 }, () => {
   let site;
   let browser;
   before(async () => {
@@ -67,6 +69,42 @@ describe('the back/forward cache', { skip, timeout: 120_000 }, () => {
         assert.equal(proxy.accepted, 2, 'never two links for one');
       } finally {
         await page.close();
+        await proxy.close();
+        await server.close();
+      }
+    });
+  }
+
+  for (const mode of ['exactly-once', 'best-effort']) {
+    test(`${mode}: the network is off for ${OFFLINE_MS / 1000} s; open within 1.5 s of its return`, async () => {
+      const server = mode === 'exactly-once' ? await serve({ origins: [site.origin] }) : await startEcho();
+      const proxy = await startProxy({ targetPort: Number(new URL(server.url).port) });
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      try {
+        await page.goto(`${site.origin}/`);
+        await page.evaluate(async ({ url, mode }) => {
+          const { connect } = await import(mode === 'exactly-once' ? 'everwire/exactly-once' : 'everwire');
+          const wire = connect(url, mode === 'exactly-once' ? {} : { expectReply: true });
+          window.life = { online: 0, opens: [], states: [] };
+          window.addEventListener('online', () => (window.life.online = performance.now()));
+          wire.addEventListener('statechange', ({ state }) => window.life.states.push(state));
+          wire.addEventListener('open', () => window.life.opens.push(performance.now()));
+        }, { url: proxy.url, mode });
+        await life(page, ({ opens }) => opens.length === 1);
+        // The switch leaves open sockets alone, which a network does not.
+        await context.setOffline(true);
+        proxy.silence();
+        await life(page, ({ states }) => states.includes('offline'));
+        // How long it is off is a duration, not an event.
+        await new Promise((resolve) => setTimeout(resolve, OFFLINE_MS));
+        proxy.unsilence();
+        await context.setOffline(false);
+        const { online, opens, states } = await life(page, ({ opens }) => opens.length === 2);
+        console.log(`${mode}: open ${Math.round(opens[1] - online)} ms after the network came back`);
+        assert.ok(opens[1] - online <= 1_500, `open ${opens[1] - online} ms after the network came back: ${states}`);
+      } finally {
+        await context.close();
         await proxy.close();
         await server.close();
       }
