@@ -12,10 +12,23 @@ function config(options) {
   return core.last.config.slice(2);
 }
 
-const [DELAY_MIN, DELAY_MAX, FACTOR, MAX_ATTEMPTS, CONNECT, HEARTBEAT, REPLY, FRAME, MESSAGES, BYTES, OVERFLOW, TOKEN, HIGH_WATER, RATE, BURST] = Array(15).keys();
+const [DELAY_MIN, DELAY_MAX, FACTOR, MAX_ATTEMPTS, CONNECT, HEARTBEAT, REPLY, FRAME, MESSAGES, BYTES, OVERFLOW, TOKEN, HIGH_WATER, RATE, BURST, RESTS] = Array(16).keys();
 
 test('the defaults', () => {
-  assert.deepEqual(config(), [1000, 30_000, 2, 0, 20_000, 30_000, 2, 1_048_576, 8192, 8_388_608, 0, 0, 1_048_576, 0, 1]);
+  assert.deepEqual(config(), [1000, 30_000, 2, 0, 20_000, 30_000, 2, 1_048_576, 8192, 8_388_608, 0, 0, 1_048_576, 0, 1, 0]);
+});
+
+test('a wait on a phone lasts for as long as the page is hidden', () => {
+  const own = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+  try {
+    for (const [userAgent, rests] of [['Mozilla/5.0 (Linux; Android 10; K) Chrome/156.0.0.0 Mobile Safari/537.36', 1], ['Mozilla/5.0 (X11; Linux x86_64) Firefox/153.0', 0]]) {
+      Object.defineProperty(globalThis, 'navigator', { value: { userAgent }, configurable: true });
+      assert.equal(config()[RESTS], rests, userAgent);
+    }
+  } finally {
+    if (own) Object.defineProperty(globalThis, 'navigator', own);
+    else delete globalThis.navigator;
+  }
 });
 
 test('the seed is two words of 32 bits, different for every wire', () => {

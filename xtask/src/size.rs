@@ -202,7 +202,9 @@ mod tests {
 
     #[test]
     fn the_budget_holds_whatever_is_recorded() {
-        let list = problems(&entries(28_001, 30000), "slim 28001 x\ninlined 30000 x\n").expect("readable");
+        let over = SLIM_MAX + 1;
+        let bounds = format!("slim {over} x\ninlined 30000 x\n");
+        let list = problems(&entries(over, 30000), &bounds).expect("readable");
         assert!(list.len() == 1 && list[0].contains("budget"), "{list:?}");
     }
 
