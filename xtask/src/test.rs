@@ -24,7 +24,7 @@ use crate::step::{elapsed, say};
 use crate::workspace::{self, root};
 
 /// No runner takes this long unless it hangs.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
+const LIMIT: Duration = Duration::from_secs(35 * 60);
 /// The same for `--long`.
 const LIMIT_LONG: Duration = Duration::from_secs(3 * 60 * 60);
 
