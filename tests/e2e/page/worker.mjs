@@ -15,7 +15,7 @@ const commands = {
   async connect({ entry, url, wasm }) {
     if (entry === 'everwire/slim') await init(wasm);
     const { connect } = entry === 'everwire' ? bestEffort : entry === 'everwire/slim' ? slim : exactlyOnce;
-    wire = connect(url, entry === 'everwire/exactly-once' ? { echo: true, reconnect: QUICK } : { reconnect: QUICK });
+    wire = connect(url, entry === 'everwire/exactly-once' ? { echo: true } : { reconnect: QUICK });
     target = entry === 'everwire/exactly-once' ? wire.join('workers') : wire;
     wire.addEventListener('open', () => note(() => seen.opens++));
     wire.addEventListener('undelivered', () => note(() => seen.undelivered++));
