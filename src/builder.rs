@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
-use std::rc::Rc;
 use std::time::Duration;
 
 use everwire_core::{BackoffConfig, Config, ExpectReply, LivenessConfig, OutboxConfig, Overflow, Rate};
@@ -13,6 +11,7 @@ use web_sys::Url;
 use crate::driver::Driver;
 use crate::host::LocalHost;
 use crate::time::of_std;
+use crate::token::Token;
 use crate::wire::Wire;
 use crate::{Error, envelope};
 
@@ -32,16 +31,6 @@ extern "C" {
     fn href(this: &Location) -> String;
     #[wasm_bindgen(method, getter, structural)]
     fn protocol(this: &Location) -> String;
-}
-
-type Answer = Pin<Box<dyn Future<Output = Result<String, String>>>>;
-
-/// Where the token comes from.
-#[derive(Clone)]
-pub(crate) enum Token {
-    None,
-    Fixed(String),
-    Ask(Rc<dyn Fn() -> Answer>),
 }
 
 /// What the host needs to know of the options.
@@ -115,10 +104,7 @@ impl Builder {
         F: Future<Output = Result<String, E>> + 'static,
         E: fmt::Display,
     {
-        self.options.token = Token::Ask(Rc::new(move || {
-            let answer = ask();
-            Box::pin(async move { answer.await.map_err(|error| error.to_string()) })
-        }));
+        self.options.token = Token::asking(ask);
         self
     }
 

@@ -14,13 +14,14 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use web_sys::WebSocket;
 
-use crate::builder::{Options, Token, random};
+use crate::builder::{Options, random};
 use crate::clock::wall_ms;
 use crate::driver::{Driver, Host};
 use crate::envelope::{self, Envelope, HEARTBEAT, Meta, Outgoing};
 use crate::event::Event;
 use crate::handlers::Handlers;
 use crate::slot::Slot;
+use crate::token::Token;
 use crate::wire::Receipt;
 use crate::{Error, time};
 

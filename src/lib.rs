@@ -45,6 +45,7 @@ mod session;
 mod slot;
 mod time;
 mod timer;
+mod token;
 #[cfg(not(feature = "trap-hooks"))]
 mod trap;
 #[cfg(feature = "trap-hooks")]

@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{greet, kept, made, open, page, page_listeners};
-use everwire::State;
+use everwire::{State, Wire};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -33,12 +33,17 @@ async fn offline_slows_dialling_and_online_dials_now() {
     assert_eq!(page_listeners(), 0);
 }
 
-#[wasm_bindgen_test]
-async fn a_closed_wire_stays_closed() {
+async fn closed() -> Wire {
     let (wire, server) = open().await;
     let closing = wire.close();
     server.end(1000, "", true);
     closing.await;
+    wire
+}
+
+#[wasm_bindgen_test]
+async fn a_closed_wire_stays_closed() {
+    let wire = closed().await;
     let before = made();
     page("offline");
     page("online");
@@ -87,10 +92,7 @@ async fn a_page_that_is_looked_at_does_not_wait() {
 
 #[wasm_bindgen_test]
 async fn a_closed_wire_survives_the_whole_life_of_a_page() {
-    let (wire, server) = open().await;
-    let closing = wire.close();
-    server.end(1000, "", true);
-    closing.await;
+    let wire = closed().await;
     let before = made();
     kept("pagehide");
     kept("pageshow");

@@ -82,12 +82,12 @@ export function highWater(bytes: unknown): number {
   return count('highWaterBytes', bytes, 1_048_576, 16_384, 1_073_741_824);
 }
 
-/** Thousandths of a message a second, 0 for no limit, and the burst. */
 /** 1 where a socket of a hidden page stalls, so that waits last until the page is looked at. */
 export function phone(): number {
   return +/Mobi/.test(globalThis.navigator?.userAgent);
 }
 
+/** Thousandths of a message a second, 0 for no limit, and the burst. */
 export function rate(limit: unknown): [number, number] {
   if (limit === undefined) return [0, 1];
   const { perSecond, burst, ...unknown } = bag('rateLimit', limit);

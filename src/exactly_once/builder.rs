@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
-use std::rc::Rc;
 use std::time::Duration;
 
 use everwire_core::engine::Producer;
@@ -16,15 +14,7 @@ use crate::Error;
 use crate::builder::{in_range, normalised, random};
 use crate::session::driver::Driver;
 use crate::time::of_std;
-
-type Answer = Pin<Box<dyn Future<Output = Result<String, String>>>>;
-
-/// Where the token comes from.
-pub(crate) enum Token {
-    None,
-    Fixed(String),
-    Ask(Rc<dyn Fn() -> Answer>),
-}
+use crate::token::Token;
 
 /// What the host needs to know of the options.
 pub(crate) struct Options {
@@ -72,10 +62,7 @@ impl Builder {
         F: Future<Output = Result<String, E>> + 'static,
         E: fmt::Display,
     {
-        self.options.token = Token::Ask(Rc::new(move || {
-            let answer = ask();
-            Box::pin(async move { answer.await.map_err(|error| error.to_string()) })
-        }));
+        self.options.token = Token::asking(ask);
         self
     }
 

@@ -23,7 +23,7 @@ use js_sys::{Array, ArrayBuffer, JsString, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::WebSocket;
 
-use super::builder::{Options, Token, token_fault};
+use super::builder::{Options, token_fault};
 use super::event::{Event, Read, Undelivered};
 use super::message::{Message, Octets, Position};
 use super::takers::{Hold, Takers};
@@ -33,6 +33,7 @@ use crate::handlers::Handlers;
 use crate::session::driver::{Driver, Ended, Host};
 use crate::session::frame::{Found, Inbound};
 use crate::slot::Slot;
+use crate::token::Token;
 use crate::{Error, envelope, time};
 
 /// Ids of settled messages that are kept to be able to say which receipts are no longer backed. [EPOCH-4]
