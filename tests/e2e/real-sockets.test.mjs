@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { WebSocketServer } from 'ws';
 import { startServer } from '../../examples/node-server/server.mjs';
 import { serve } from '../../examples/node-session-server/server.mjs';
-import { kit } from './harness/kit.mjs';
+import { chromiumOnly, kit } from './harness/kit.mjs';
 import { startProxy } from './proxy.mjs';
 
 const it = kit({ modules: ['wires'] });
@@ -161,7 +161,7 @@ describe('the package in a page', { skip, timeout: TIMEOUT }, () => {
     WebAssembly.Instance = count(WebAssembly.Instance, 'instances');
   };
 
-  test('everwire: importing does nothing, connect() is synchronous, two wires share one instance', async () => {
+  test('everwire: importing does nothing, connect() is synchronous, two wires share one instance', { skip: chromiumOnly }, async () => {
     const server = await it.serve(startServer);
     const page = await it.page({ init: instrument });
     const result = await page.evaluate(async (url) => {
@@ -177,7 +177,7 @@ describe('the package in a page', { skip, timeout: TIMEOUT }, () => {
     assert.deepEqual(server.contents(), ['hello', 'hello']);
   });
 
-  test('everwire/slim: the wasm is a file of its own, asked for by init(); before it connect() throws', async () => {
+  test('everwire/slim: the wasm is a file of its own, asked for by init(); before it connect() throws', { skip: chromiumOnly }, async () => {
     const server = await it.serve(startServer);
     const page = await it.page();
     const asked = [];

@@ -40,6 +40,8 @@ describe('an injected socket', { skip, timeout: TIMEOUT }, () => {
 
   test('a socket that is still connecting is closed at once, or it would hold up the next dial', async () => {
     const result = await it.inPage({ url: FAKE }, async ({ watch, FakeSocket, url }) => {
+      // Every WebKit says that it is Apple's.
+      Object.defineProperty(navigator, 'vendor', { value: '', configurable: true });
       const { wire, until } = watch(url, { WebSocket: FakeSocket, connectTimeout: 1000 });
       await until((e) => e.name === 'reconnecting' && e.cause === 'connect-timeout');
       const first = FakeSocket.newest.closeCalls.length;

@@ -15,8 +15,14 @@ const commands = {
   async connect({ entry, url, wasm }) {
     if (entry === 'everwire/slim') await init(wasm);
     const { connect } = entry === 'everwire' ? bestEffort : entry === 'everwire/slim' ? slim : exactlyOnce;
-    wire = connect(url, entry === 'everwire/exactly-once' ? { echo: true } : { reconnect: QUICK });
-    target = entry === 'everwire/exactly-once' ? wire.join('workers') : wire;
+    if (entry === 'everwire/exactly-once') {
+      wire = connect(url, { echo: true });
+      // Its delays are its own.
+      wire.addEventListener('reconnecting', () => wire.reconnect());
+      target = wire.join('workers');
+    } else {
+      target = wire = connect(url, { reconnect: QUICK });
+    }
     wire.addEventListener('open', () => note(() => seen.opens++));
     wire.addEventListener('undelivered', () => note(() => seen.undelivered++));
     wire.addEventListener('error', ({ error }) => note(() => seen.errors.push(error.code)));

@@ -13,8 +13,14 @@ export async function start(kind) {
   }
   // Classic, as bundlers make it: not every browser has module service workers.
   const registration = await navigator.serviceWorker.register('/worker/classic.js');
-  await navigator.serviceWorker.ready;
-  return calls(registration.active);
+  // Not `ready`, which is about the worker that controls this page.
+  const worker = registration.installing ?? registration.waiting ?? registration.active;
+  await new Promise((resolve, reject) => {
+    const look = () => (worker.state === 'activated' ? resolve() : worker.state === 'redundant' && reject(new Error('the service worker failed to start')));
+    worker.addEventListener('statechange', look);
+    look();
+  });
+  return calls(worker);
 }
 
 function fromWorker(worker, port = worker) {
