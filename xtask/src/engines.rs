@@ -31,6 +31,12 @@ impl Others {
         Others { firefox, webkit, missing }
     }
 
+    /// As the end-to-end tests call those that are here.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        let named = [self.firefox.as_ref().map(|_| "firefox"), self.webkit.as_ref().map(|_| "webkit")];
+        named.into_iter().flatten().collect()
+    }
+
     /// What the end-to-end tests are told.
     pub(crate) fn tell(&self, command: &mut Command) {
         if let Some(firefox) = &self.firefox {

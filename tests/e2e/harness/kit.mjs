@@ -10,6 +10,9 @@ import { startProxy } from '../proxy.mjs';
 const [browser] = browsers;
 const inChromium = browser.name === 'Chromium';
 
+/** Its name, for what is otherwise in one of them. */
+export const browserName = browser.name;
+
 /** For the `skip` of a test that is about Chromium, or needs what only Playwright can do: false, or why it cannot run here. */
 export const chromiumOnly = !inChromium && 'in Chromium alone';
 
