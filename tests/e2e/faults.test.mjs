@@ -1,11 +1,11 @@
-// The main promise, in Chromium, through a proxy that breaks connections, against the peers a user would pick instead.
+// The main promise, in one browser (the first of `BROWSERS`), through a proxy that breaks connections, against the peers a user would pick instead.
 // Every message is looked up by id at the far end. Only everwire is held to anything; the peers are printed.
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { startLab } from './harness/browser.mjs';
+import { browsers } from './harness/browsers.mjs';
 import { compare } from './harness/compare.mjs';
 import { startFarEnd } from './harness/far-end.mjs';
 import { missingPackage, root } from './harness/site.mjs';
@@ -27,7 +27,10 @@ const PEER_PATIENCE_MS = 20_000;
 const DEADLINE_MS = 90_000;
 
 const all = ['everwire', 'reconnecting-websocket', 'partysocket', 'socket.io', 'bare socket + retry'];
-const clients = (process.env.CLIENTS?.split(',') ?? all).filter((name) => name !== 'everwire' || !missingPackage());
+const [browser] = browsers;
+// The peers are for comparison, and one browser is enough for that.
+const usual = browser.name === 'Chromium' ? all : ['everwire'];
+const clients = (process.env.CLIENTS?.split(',') ?? usual).filter((name) => name !== 'everwire' || !missingPackage());
 
 const scenarios = {
   resets: { title: `${RESETS} resets, one on each open link in the middle of its traffic`, inject: injectResets },
@@ -43,14 +46,16 @@ const scenarios = {
 let lab;
 const results = [];
 before(async () => {
-  lab = await startLab();
+  lab = await browser.start();
 });
 after(async () => {
   print();
-  await lab.close();
+  await lab?.close();
 });
 
 for (const [scenario, { title }] of Object.entries(scenarios)) {
+  // Silence takes its time, and liveness.test.mjs measures it in every browser.
+  if (scenario === 'silence' && browser.name !== 'Chromium' && !process.env.EVERWIRE_LONG) continue;
   for (const feed of [false, true]) {
     test(`${title}, ${feed ? 'with' : 'without'} a feed`, async (t) => {
       // Side by side: each client has its own page, proxy and server.
@@ -68,7 +73,7 @@ async function run(name, scenario, feed) {
   const far = await startFarEnd({ kind: name === 'socket.io' ? 'socket.io' : 'ws', feed });
   const proxy = await startProxy({ targetPort: far.port });
   const said = new Said();
-  const page = await lab.page({ prepare: (page) => page.exposeFunction('tell', (what, detail) => said.add(what, detail)) });
+  const page = await lab.page({ hear: ({ what, ...detail }) => said.add(what, detail) });
   try {
     const options = { name, url: proxy.url, delays: DELAYS, heartbeat, count: MESSAGES, everyMs };
     await page.evaluate(async (options) => {
@@ -100,10 +105,10 @@ async function run(name, scenario, feed) {
       feedReceived: new Set(report.feed).size,
       report,
       received: far.received,
-      problems: page.problems,
+      problems: await page.problems(),
     };
   } finally {
-    await page.context().close();
+    await page.close();
     await proxy.close();
     await far.close();
   }
@@ -224,11 +229,11 @@ function print() {
     }
   }
   const columns = ['client', 'feed', 'sent', 'delivered', 'lost', 'reported', 'lost silently', 'reported yet delivered', 'duplicated', 'out of order', 'noticed after'];
-  console.log(`\n${MESSAGES} messages, one every ${EVERY_MS} ms where nothing else is said; reconnect delays of all: ${DELAYS.min} ms × ${DELAYS.factor}, at most ${DELAYS.max} ms\n`);
+  console.log(`\n${browser.name}: ${MESSAGES} messages, one every ${EVERY_MS} ms where nothing else is said; reconnect delays of all: ${DELAYS.min} ms × ${DELAYS.factor}, at most ${DELAYS.max} ms\n`);
   console.log(table(columns, rows));
   console.log(`\nreported: by an undelivered event. noticed after: the longest; never: not within ${PEER_PATIENCE_MS / 1000} s.\n`);
   const out = path.join(root, 'tests/e2e/out');
   mkdirSync(out, { recursive: true });
   const plain = results.map(({ report, received, problems, ...numbers }) => numbers);
-  writeFileSync(path.join(out, 'faults.json'), `${JSON.stringify({ messages: MESSAGES, everyMs: EVERY_MS, delays: DELAYS, results: plain }, null, 2)}\n`);
+  writeFileSync(path.join(out, browser.name === 'Chromium' ? 'faults.json' : `faults-${browser.name.toLowerCase()}.json`), `${JSON.stringify({ messages: MESSAGES, everyMs: EVERY_MS, delays: DELAYS, results: plain }, null, 2)}\n`);
 }

@@ -379,8 +379,8 @@ fn e2e(session: &mut Session) -> Result<()> {
 }
 
 /// What is run once more in each of the other browsers.
-const ONE_BROWSER: [&str; 4] =
-    ["input.test.mjs", "real-sockets.test.mjs", "servers.test.mjs", "sockets.test.mjs"];
+const ONE_BROWSER: [&str; 5] =
+    ["faults.test.mjs", "input.test.mjs", "real-sockets.test.mjs", "servers.test.mjs", "sockets.test.mjs"];
 
 fn e2e_command(session: &Session) -> Result<Command> {
     let mut command = node_test();

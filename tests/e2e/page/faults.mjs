@@ -14,10 +14,11 @@ const CLIENTS = {
 };
 
 let client;
+const tell = (what, detail) => window.tell({ what, ...detail });
 const feed = [];
 const sentAt = [];
 
-/** `tell(name, detail)` is the test's: open, close, sent-all. */
+/** Tells the test: open, close, sent-all. */
 export async function start({ name, url, delays, heartbeat, count, everyMs }) {
   const { promise: opened, resolve } = Promise.withResolvers();
   client = await CLIENTS[name].open({
