@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { WebSocketServer } from 'ws';
 import { serve as serveSession } from '../../examples/node-session-server/server.mjs';
-import { kit } from './harness/kit.mjs';
+import { chromiumOnly, kit } from './harness/kit.mjs';
+import { missingPackage } from './harness/site.mjs';
 
-const it = kit({ modules: ['wires', 'fake-socket'] });
+const it = kit({ skip: missingPackage() || chromiumOnly, modules: ['wires', 'fake-socket'] });
 const { skip } = it;
 const TIMEOUT = 240_000;
 const FAKE = 'ws://everwire.invalid/';

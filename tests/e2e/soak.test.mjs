@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startServer } from '../../examples/node-server/server.mjs';
-import { kit } from './harness/kit.mjs';
+import { chromiumOnly, kit } from './harness/kit.mjs';
+import { missingPackage } from './harness/site.mjs';
 import { table } from './harness/table.mjs';
 import { until } from './harness/wait.mjs';
 
-const it = kit();
+const it = kit({ skip: missingPackage() || chromiumOnly });
 const { skip } = it;
 
 // A leak of 50 bytes at each reconnection would show as 450 KB in the first. The second grows by 100 KB while V8 still

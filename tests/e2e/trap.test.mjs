@@ -5,14 +5,14 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { startServer } from '../../examples/node-server/server.mjs';
-import { kit } from './harness/kit.mjs';
+import { chromiumOnly, kit } from './harness/kit.mjs';
 import { missingPackage, packageDir, trapDir } from './harness/site.mjs';
 import { until } from './harness/wait.mjs';
 
 const NOTICED_WITHIN_MS = 1000;
 const HEARTBEAT_MS = 1000;
 const HOOK = /trap_|provoke/;
-const skip = missingPackage(trapDir);
+const skip = missingPackage(trapDir) || chromiumOnly;
 const it = kit({ skip, modules: [] });
 
 const PLACES = ['an export', 'a socket event', 'a timer', 'a page event'];

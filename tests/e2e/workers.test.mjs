@@ -1,4 +1,4 @@
-// The package as it is built, in dedicated and shared workers of each browser (service workers are not covered yet): it connects, sends, receives, lives through a link that is
+// The package as it is built, in each kind of worker of each browser: it connects, sends, receives, lives through a link that is
 // cut, and closes.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -47,7 +47,7 @@ inEachBrowser((browser) => {
       return proxy;
     }
 
-    for (const kind of ['dedicated', 'shared']) {
+    for (const kind of ['dedicated', 'shared', 'service']) {
       for (const entry of kind === 'shared' ? ['everwire'] : ['everwire', 'everwire/slim']) {
         test(`${entry} in a ${kind} worker`, async () => {
           const proxy = await proxied(await startEcho());
@@ -89,6 +89,24 @@ inEachBrowser((browser) => {
         assert.equal(await call('close'), 'closed');
       });
     }
+
+    // Only Chromium can be asked to do it. Each browser does it by itself.
+    test('a service worker that is stopped begins anew', { skip: browser.name !== 'Chromium' && 'no way to stop one here' }, async () => {
+      const server = await startServer(session, { origin: lab.site.origin });
+      const proxy = await proxied(server);
+      const call = await work('service');
+      const where = { entry: 'everwire/exactly-once', url: proxy.url + server.path };
+      await call('connect', where);
+      await call('send', { from: 0, count: 1 });
+      await call('received', 1);
+      await page.stopServiceWorkers();
+      assert.deepEqual(await call('report'), { opens: 0, received: [], undelivered: 0, errors: [], state: 'none' });
+      await call('connect', where);
+      await call('send', { from: 1, count: 1 });
+      await call('received', 1);
+      assert.deepEqual((await call('report')).received, [1], 'what was said before it joined is history');
+      assert.equal(await call('close'), 'closed');
+    });
   });
 });
 
