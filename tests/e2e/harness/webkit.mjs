@@ -36,6 +36,7 @@ export async function start() {
 async function startScreen() {
   const args = ['-displayfd', '3', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'];
   const child = spawn(xvfb, args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+  endWithUs(child);
   const ended = once(child, 'exit');
   const failed = ended.then(([code, signal]) => Promise.reject(new Error(`Xvfb ended before it had a display: ${code ?? signal}`)));
   failed.catch(() => {});
@@ -49,6 +50,13 @@ async function startScreen() {
   };
 }
 
+/** A test file that fails outside of its tests closes nothing. */
+function endWithUs(child) {
+  const end = () => child.kill();
+  process.once('exit', end);
+  child.once('exit', () => process.off('exit', end));
+}
+
 async function startSession(display) {
   const port = await findFreePort('127.0.0.1');
   // Not to lean on the machine: no window of the user's, no session bus, no GPU. Root has no sandbox to put a browser into.
@@ -57,6 +65,7 @@ async function startSession(display) {
     ...(process.getuid() === 0 && { WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1' }),
   };
   const child = spawn(webdriver, ['--host=127.0.0.1', `--port=${port}`], { env, stdio: 'ignore' });
+  endWithUs(child);
   const ended = once(child, 'exit');
   const stop = async () => {
     child.kill();
