@@ -347,12 +347,13 @@ impl<H: Host> Driver<H> {
                 life::Event::Offline => client.handle_offline(now),
                 life::Event::NetworkChanged => client.handle_network_changed(now),
                 life::Event::Visible(visible) => client.handle_visible(visible, now),
-                life::Event::Thawed => client.handle_wake(now),
-                life::Event::PutAway => client.handle_suspend(now),
-                life::Event::Back => {
-                    client.handle_resume(now);
+                life::Event::Thawed => {
+                    client.handle_wake(now);
+                    // Browsers differ in whether this is told apart.
                     client.handle_visible(!page::is_hidden(), now);
                 }
+                life::Event::PutAway => client.handle_suspend(now),
+                life::Event::Back => client.handle_resume(!page::is_hidden(), now),
             }
         }
         self.finish(now);

@@ -178,7 +178,7 @@ impl Liveness {
 
     /// When the oldest unsettled message, written at `oldest`, has waited for longer than a round trip explains.
     pub(crate) fn unsettled_due(&self, oldest: Option<Instant>) -> Option<Instant> {
-        self.probe_due(oldest? + self.rtt.deadline())
+        self.probe_due(oldest? + self.rtt.suspicion())
     }
 
     /// When steady inbound traffic has been silent for too long.

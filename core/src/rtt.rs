@@ -10,11 +10,16 @@ const DEADLINE_UNKNOWN: Duration = Duration::from_secs(3);
 
 /// Smoothed round trip and its deviation.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Rtt(Option<(Duration, Duration)>);
+pub(crate) struct Rtt {
+    known: Option<(Duration, Duration)>,
+    measured: bool,
+}
 
 impl Rtt {
     pub(crate) fn sample(&mut self, round_trip: Duration) {
-        self.0 = Some(match self.0 {
+        let known = self.known.filter(|_| self.measured);
+        self.measured = true;
+        self.known = Some(match known {
             None => (round_trip, round_trip.halved(1)),
             Some((smoothed, deviation)) => {
                 let off = (smoothed - round_trip).max(round_trip - smoothed);
@@ -26,25 +31,33 @@ impl Rtt {
         });
     }
 
-    /// What dialling took, while nothing else is known: connecting is one round trip and the upgrade another, or more. A dial
-    /// that took no time tells nothing.
+    /// What dialling took, until something is measured: connecting is one round trip and the upgrade another, or more. Browsers
+    /// also hold dials back by seconds without a word (Chromium when many are pending, Firefox after failures), so that it is a
+    /// guess, and the first measurement takes its place. A dial that took no time tells nothing.
     pub(crate) fn seed(&mut self, dial: Duration) {
-        if self.0.is_none() && dial > Duration::ZERO {
+        if !self.measured && dial > Duration::ZERO {
             self.sample(dial.halved(1));
+            self.measured = false;
         }
     }
 
     /// The smoothed round trip; zero while nothing has been measured.
     pub(crate) fn smoothed(self) -> Duration {
-        self.0.map_or(Duration::ZERO, |(smoothed, _)| smoothed)
+        self.known.map_or(Duration::ZERO, |(smoothed, _)| smoothed)
     }
 
     /// How long an answer may take: srtt + 4·rttvar, within reason.
     #[inline(never)] // smaller: asked for in several places
     pub(crate) fn deadline(self) -> Duration {
-        self.0.map_or(DEADLINE_UNKNOWN, |(smoothed, deviation)| {
+        self.known.map_or(DEADLINE_UNKNOWN, |(smoothed, deviation)| {
             (smoothed + deviation.times(4)).max(DEADLINE_MIN)
         })
+    }
+
+    /// After what time without an answer it is worth asking. A guess does not put that off: it is the question that measures.
+    pub(crate) fn suspicion(self) -> Duration {
+        let due = self.deadline();
+        if self.measured { due } else { due.min(DEADLINE_UNKNOWN) }
     }
 }
 
@@ -77,5 +90,22 @@ mod tests {
         assert_eq!(rtt.deadline(), ms(3000), "nothing is known");
         rtt.seed(ms(1600));
         assert_eq!((rtt.smoothed(), rtt.deadline()), (ms(800), ms(800 + 4 * 400)));
+    }
+
+    #[test]
+    fn a_dial_that_the_browser_held_back_is_forgotten_with_the_first_answer() {
+        let ms = Duration::from_millis;
+        let mut rtt = Rtt::default();
+        rtt.seed(ms(8_000));
+        assert_eq!((rtt.suspicion(), rtt.deadline()), (ms(3_000), ms(4_000 + 4 * 2_000)));
+        rtt.seed(ms(2_000));
+        assert_eq!(rtt.deadline(), ms(3_000), "the dial of a later link is a newer guess");
+        rtt.seed(ms(8_000));
+        rtt.sample(ms(10));
+        assert_eq!((rtt.smoothed(), rtt.suspicion(), rtt.deadline()), (ms(10), ms(1_000), ms(1_000)));
+        for _ in 0..9 {
+            rtt.sample(ms(8_000));
+        }
+        assert_eq!(rtt.suspicion(), rtt.deadline(), "what was measured is believed");
     }
 }

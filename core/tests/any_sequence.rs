@@ -43,7 +43,7 @@ enum Input {
     NetworkChanged,
     Visible(bool),
     Suspend,
-    Resume,
+    Resume { visible: bool },
 }
 
 fn input() -> impl Strategy<Value = Input> {
@@ -90,7 +90,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(Input::NetworkChanged),
         2 => any::<bool>().prop_map(Input::Visible),
         1 => Just(Input::Suspend),
-        1 => Just(Input::Resume),
+        1 => any::<bool>().prop_map(|visible| Input::Resume { visible }),
     ]
 }
 
@@ -361,10 +361,11 @@ impl Model {
                 );
                 prop_assert!(!linked, "a link would keep the page out of the cache");
             }
-            Input::Resume => {
-                self.away = false;
-                client.handle_resume(now);
-                prop_assert!(client.phase() != Phase::Waiting || client.next_deadline().is_some());
+            Input::Resume { visible } => {
+                self.away = !visible;
+                client.handle_resume(visible, now);
+                let rests = config.rests_hidden && !visible;
+                prop_assert!(rests || client.phase() != Phase::Waiting || client.next_deadline().is_some());
             }
         }
         self.carry_out(config)

@@ -315,3 +315,18 @@ fn what_comes_back_ends_the_doubling() {
         assert!(noticed <= ms(3_500), "{noticed:?}");
     }
 }
+
+/// Browsers hold dials back by seconds without a word: what that took is no round trip.
+#[test]
+fn a_dial_that_was_held_back_puts_no_question_off() {
+    let mut net = Net::open_after(config(ExpectReply::Yes), secs(8));
+    net.echoes = false;
+    net.every(ms(100), 200, true);
+    net.run(ms(3_500));
+    assert_eq!(net.harness.beats(), 1, "asked after 3 s");
+    net.silence();
+    let silenced_at = net.now();
+    net.run(secs(30));
+    let noticed = net.verdicts()[0].since(silenced_at);
+    assert!(noticed <= ms(3_500), "and answered: {noticed:?}");
+}

@@ -137,7 +137,7 @@ fn suspicions_are_asked_about_once() {
         |host| host.client.handle_visible(true, host.now),
         |host| host.client.handle_online(host.now),
         |host| host.client.handle_wake(host.now),
-        |host| host.client.handle_resume(host.now),
+        |host| host.client.handle_resume(true, host.now),
     ];
     for ask in asks {
         let mut host = open_after(ms(50));

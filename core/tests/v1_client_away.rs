@@ -439,7 +439,7 @@ fn phi_is_cut_short_by_the_application_alone() {
     assert_eq!((host.client.phase(), host.client.next_deadline()), (Phase::Waiting, due));
     host.client.handle_suspend(host.now);
     host.drain();
-    host.client.handle_resume(host.now);
+    host.client.handle_resume(true, host.now);
     host.drain();
     assert_eq!((host.client.phase(), host.client.next_deadline()), (Phase::Waiting, due));
     host.client.handle_reconnect(host.now);

@@ -93,7 +93,7 @@ fn a_page_that_is_put_away_says_bye_and_closes_at_once() {
     host.client.handle_timeout(host.now + secs(1000));
     host.drain();
     assert_eq!((host.record.down.received, host.wire.len()), (4, 1));
-    host.client.handle_resume(host.now + secs(1000));
+    host.client.handle_resume(true, host.now + secs(1000));
     host.drain();
     assert_eq!(host.client.phase(), Phase::Asking);
     host.now = host.now + secs(1000);

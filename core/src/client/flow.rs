@@ -186,9 +186,14 @@ impl Client {
         }
     }
 
+    /// A phone lets the socket of a hidden page stall: it is dialled when the page is looked at, or the application asks for it.
+    pub(super) fn rests(&self) -> bool {
+        self.hidden && self.config.rests_hidden
+    }
+
     /// Cuts a wait short.
     pub(super) fn redial(&mut self, cause: Cause, now: Instant) {
-        if self.phase != Phase::Waiting {
+        if self.phase != Phase::Waiting || self.rests() && cause != Cause::Reconnect {
             return;
         }
         if let Some(until) = self.backoff.held_until(now).filter(|_| cause != Cause::Reconnect) {

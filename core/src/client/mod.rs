@@ -412,8 +412,7 @@ impl Client {
                 }
                 Timer::Connect => self.lose(Cause::ConnectTimeout, Ground::Crowded, Closed::NONE, now),
                 Timer::Prove => self.prove(now),
-                // A phone lets the socket of a hidden page stall: it is dialled when the page is looked at.
-                Timer::Backoff if self.hidden && self.config.rests_hidden => {}
+                Timer::Backoff if self.rests() => {}
                 Timer::Backoff => {
                     self.step(Event::Redial);
                     self.ask(now);

@@ -80,9 +80,9 @@ impl Client {
         }
     }
 
-    /// The page is back, and looked at unless it is said to be hidden after this.
-    pub fn handle_resume(&mut self, now: Instant) {
-        self.hidden = false;
+    /// The page is back, and looked at or not.
+    pub fn handle_resume(&mut self, visible: bool, now: Instant) {
+        self.hidden = !visible;
         self.probe(now);
         self.redial(Cause::Restored, now);
     }

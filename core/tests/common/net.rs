@@ -40,6 +40,7 @@ pub struct Net {
     pub rates: (u64, u64),
     /// One way.
     pub delay: Duration,
+    held_back: Duration,
     pub echoes: bool,
     pub answers: bool,
     /// What the server has read, in order.
@@ -59,10 +60,16 @@ pub struct Net {
 impl Net {
     /// A wire whose first link is in use, over a fast link with a round trip of 50 ms.
     pub fn open(config: Config) -> Self {
+        Self::open_after(config, Duration::ZERO)
+    }
+
+    /// … whose dials the browser holds back for so long.
+    pub fn open_after(config: Config, held_back: Duration) -> Self {
         let mut net = Self {
             harness: Harness::new(config),
             rates: (10_000_000, 10_000_000),
             delay: ms(25),
+            held_back,
             echoes: true,
             answers: true,
             delivered: Vec::new(),
@@ -77,7 +84,7 @@ impl Net {
         };
         net.harness.connect();
         net.carry_out();
-        net.run(ms(200));
+        net.run(held_back + ms(200));
         assert_eq!(net.harness.client.state(), State::Open);
         net
     }
@@ -144,7 +151,7 @@ impl Net {
                     self.free = (self.now(), self.now());
                     self.last = self.free;
                     self.harness.client.handle_dialled(link, true, self.harness.now);
-                    self.schedule(self.now() + self.delay.times(2), Event::Opened);
+                    self.schedule(self.now() + self.held_back + self.delay.times(2), Event::Opened);
                 }
                 Action::Write { ticket } => self.up(Frame::Own(ticket), self.sizes[&ticket]),
                 Action::Beat => self.up(Frame::Beat, BEAT_BYTES),

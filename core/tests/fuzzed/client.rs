@@ -59,7 +59,7 @@ pub enum Op {
     Offline,
     Wake,
     Suspend,
-    Resume,
+    Resume { visible: bool },
     Reconnect,
     Shut(u64),
     Crash {
@@ -222,7 +222,7 @@ impl Run {
             Phase::Dialling => self.host.opens(),
             Phase::Greeting => self.host.welcome("{}"),
             Phase::Waiting => self.host.sleep_to_deadline(),
-            Phase::Suspended => self.host.client.handle_resume(self.host.now),
+            Phase::Suspended => self.host.client.handle_resume(true, self.host.now),
             Phase::Open | Phase::Leaving | Phase::Closing | Phase::Closed => {}
         }
     }
@@ -377,7 +377,7 @@ impl Run {
             Op::Offline => self.host.client.handle_offline(now),
             Op::Wake => self.host.client.handle_wake(now),
             Op::Suspend => self.host.client.handle_suspend(now),
-            Op::Resume => self.host.client.handle_resume(now),
+            Op::Resume { visible } => self.host.client.handle_resume(visible, now),
             Op::Reconnect => self.host.client.handle_reconnect(now),
             Op::Shut(drain) => {
                 self.host.record.closing(now + ms(drain));

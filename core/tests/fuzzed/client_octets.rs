@@ -150,7 +150,7 @@ fn op(choice: u8, bytes: &mut Bytes<'_>) -> Op {
         233 => Op::Offline,
         234 => Op::Wake,
         235 => Op::Suspend,
-        236..=237 => Op::Resume,
+        236..=237 => Op::Resume { visible: bytes.flag() },
         238 => Op::Reconnect,
         239 if bytes.u8() > 200 => Op::Shut(bytes.u16().into()),
         240..=247 => Op::Crash { keeps: bytes.below(6).into() },

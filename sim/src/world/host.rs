@@ -249,7 +249,7 @@ impl World {
             self.hosts[at].client.handle_suspend(now);
         } else if self.hosts[at].client.phase() == Phase::Suspended {
             // It died in the very turn in which the page came back.
-            self.hosts[at].client.handle_resume(now);
+            self.hosts[at].client.handle_resume(true, now);
         }
         if self.hosts[at].offline {
             self.hosts[at].client.handle_offline(now);

@@ -298,7 +298,7 @@ impl World {
             Event::Resume(client) => {
                 let host = &mut self.hosts[usize::from(client)];
                 host.suspended = false;
-                host.client.handle_resume(now);
+                host.client.handle_resume(true, now);
                 self.drain_client(client, now)
             }
             Event::Online(client) => {

@@ -166,12 +166,17 @@ impl Client {
         self.order(Action::Reconnecting { attempt, delay: due.since(now), why, code });
     }
 
+    /// A phone lets the socket of a hidden page stall: it is dialled when the page is looked at, or the application asks for it.
+    pub(super) fn rests(&self) -> bool {
+        !self.visible && self.config.rests_hidden
+    }
+
     /// Cuts a wait short. [AWAY-12]
     pub(super) fn redial(&mut self, why: Why, now: Instant) {
-        if self.phase != Phase::Waiting {
+        let wish = why == Why::Wish;
+        if self.phase != Phase::Waiting || self.rests() && !wish {
             return;
         }
-        let wish = why == Why::Wish;
         if let Some(until) = self.standing.pace.held_until(now).filter(|_| !wish) {
             if self.alarms.at(Alarm::Redial).is_none() {
                 self.wait_until(until);

@@ -258,13 +258,14 @@ impl Client {
         }
     }
 
-    /// The page is back.
-    pub fn handle_resume(&mut self, now: Instant) {
+    /// The page is back, and looked at or not.
+    pub fn handle_resume(&mut self, visible: bool, now: Instant) {
         self.now = self.now.max(now);
         if self.phase != Phase::Suspended {
-            return self.handle_visible(true, now);
+            return self.handle_visible(visible, now);
         }
-        let held = self.standing.pace.held_until(now).is_some();
+        self.visible = visible;
+        let held = self.rests() || self.standing.pace.held_until(now).is_some();
         if !held && self.stand().pace.take_undelayed(now) {
             self.stand().pace.count();
             self.step(Event::Resume);

@@ -99,8 +99,7 @@ impl Client {
                 standing.patience = standing.patience.saturating_add(1).min(3);
                 self.lose(End::new(Why::NoWelcome, Ground::Backoff).closing(4003, "WELC-3"), now);
             }
-            // A phone lets the socket of a hidden page stall: it is dialled when the page is looked at.
-            Alarm::Redial if !self.visible && self.config.rests_hidden => {}
+            Alarm::Redial if self.rests() => {}
             Alarm::Redial => {
                 self.step(Event::Due);
                 self.ask(now);
