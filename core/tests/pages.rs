@@ -52,7 +52,11 @@ fn nothing_makes_a_hidden_phone_dial_but_a_look_and_the_application() {
             harness.pass(secs(600));
             passes(&mut harness);
             harness.drain();
-            assert_eq!((harness.client.phase(), harness.client.next_deadline()), (Phase::Waiting, None), "{at}");
+            assert_eq!(
+                (harness.client.phase(), harness.client.next_deadline()),
+                (Phase::Waiting, None),
+                "{at}"
+            );
             if wished {
                 harness.client.handle_reconnect(harness.now);
             } else {

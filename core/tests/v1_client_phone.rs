@@ -66,6 +66,28 @@ fn elsewhere_a_hidden_page_dials() {
     assert_eq!(host.client.phase(), Phase::Asking);
 }
 
+/// The user goes back and forth. [AWAY-11]
+#[test]
+fn each_return_to_the_page_dials_at_once_within_the_budget() {
+    let mut host = Host::open();
+    let mut at_once = 0;
+    for _ in 0..12 {
+        host.client.handle_suspend(host.now);
+        host.drain();
+        host.client.handle_resume(true, host.now);
+        host.drain();
+        at_once += u32::from(host.client.phase() == Phase::Asking);
+        if host.client.phase() == Phase::Waiting {
+            assert!(host.until_deadline() < secs(1));
+            host.sleep_to_deadline();
+        }
+        host.dial();
+        host.welcome("{}");
+        host.take();
+    }
+    assert_eq!(at_once, 10);
+}
+
 #[test]
 fn a_phone_that_is_back_and_looked_at_dials() {
     let mut host = lost(true);

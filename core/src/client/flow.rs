@@ -10,6 +10,8 @@ use crate::timer::Timer;
 
 /// A link open for so long has shown that the server means it.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// A dial takes no longer than this on a network that works.
+const HUNG_AFTER: Duration = Duration::from_secs(3);
 /// How soon a buffer that was too full is looked at again. At 100 MB/s a mark of 1 MiB is far away from running dry.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long the closing handshake may take. Browsers have been seen to fire `close` 18 s late, or never.
@@ -189,6 +191,19 @@ impl Client {
     /// A phone lets the socket of a hidden page stall: it is dialled when the page is looked at, or the application asks for it.
     pub(super) fn rests(&self) -> bool {
         self.hidden && self.config.rests_hidden
+    }
+
+    /// A dial from before the network came back, or from before the machine slept, may hang until it is given up: what it sent is
+    /// lost, and what is sent again comes ever more rarely. Another is begun, but for one that has hardly begun itself.
+    pub(super) fn redial_hung(&mut self, cause: Cause, now: Instant) {
+        let dialling = matches!(self.phase, Phase::Asking | Phase::Dialling);
+        let due = self.timers.at(Timer::Connect).filter(|_| dialling);
+        if due.is_some_and(|due| due.since(now) + HUNG_AFTER <= self.config.connect_timeout) {
+            self.leave_link(now);
+            self.step(Event::Lost);
+            self.tell();
+        }
+        self.redial(cause, now);
     }
 
     /// Cuts a wait short.

@@ -18,7 +18,7 @@ impl Client {
         } else {
             self.probe(now);
         }
-        self.redial(Cause::Wake, now);
+        self.redial_hung(Cause::Wake, now);
     }
 
     /// The browser says that the network is back.
@@ -26,7 +26,7 @@ impl Client {
         self.offline = false;
         self.tell();
         self.probe(now);
-        self.redial(Cause::Online, now);
+        self.redial_hung(Cause::Online, now);
     }
 
     /// The browser says that there is no network. It is a hint: an open link is asked, not killed.

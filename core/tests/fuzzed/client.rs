@@ -59,7 +59,9 @@ pub enum Op {
     Offline,
     Wake,
     Suspend,
-    Resume { visible: bool },
+    Resume {
+        visible: bool,
+    },
     Reconnect,
     Shut(u64),
     Crash {

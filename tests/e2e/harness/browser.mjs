@@ -16,12 +16,13 @@ const ARGS = [
 ];
 
 /** Starts the site and the browser of a test file. `await lab.close()` in `after`. */
-export async function startLab({ args = [] } = {}) {
+export async function startLab({ args = [], ignoreDefaultArgs } = {}) {
   const site = await startSite();
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     headless: true,
     args: [...ARGS, ...args],
+    ignoreDefaultArgs,
   });
   return {
     site,

@@ -1,6 +1,7 @@
 // Chromium, Firefox and WebKit behind one interface: `{ version, site, page({ hear, url }), close() }`, and of a page
-// `{ goto(url), evaluate(steps, argument), problems(), close(), pid }`. `hear` is called with all that the page says by
-// `window.tell(message)` until it goes elsewhere. `pid` is the process id of its browser; `family` of `programs.mjs` has the others.
+// `{ goto(url), evaluate(steps, argument), setOffline(off), problems(), close(), pid }`. `hear` is called with all that the page says by
+// `window.tell(message)` until it goes elsewhere. `pid` is the process id of its browser; `family` of `programs.mjs` has the others. `setOffline` is the browser's own switch and missing
+// where its driver has none. `start({ ignoreDefaultArgs })` leaves out flags that Playwright gives Chromium.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startLab } from './browser.mjs';
@@ -30,8 +31,8 @@ function named(list) {
   return list.split(',').map((name) => name.trim().toLowerCase());
 }
 
-async function startChromium() {
-  const lab = await startLab();
+async function startChromium(options) {
+  const lab = await startLab(options);
   const cdp = await lab.browser.newBrowserCDPSession();
   const { processInfo } = await cdp.send('SystemInfo.getProcessInfo');
   const pid = processInfo.find(({ type }) => type === 'browser').id;
@@ -45,6 +46,7 @@ async function startChromium() {
         goto: (url) => page.goto(url),
         evaluate: (steps, argument) => page.evaluate(steps, argument),
         problems: async () => page.problems,
+        setOffline: (off) => page.context().setOffline(off),
         close: () => page.context().close(),
         /** Ends the service workers of the page, as the browser does when they have nothing to do. In Chromium alone. */
         async stopServiceWorkers() {

@@ -4,7 +4,7 @@
 // No script of a test takes that long unless it hangs.
 const SCRIPT_MS = 10 * 60_000;
 
-/** `startSession()` resolves with `{ driver, pid, quit() }`. The pages of a browser: `{ version, page(url), close() }`. */
+/** `startSession()` resolves with `{ driver, pid, setOffline?(off), quit() }`. The pages of a browser: `{ version, page(url), close() }`. */
 export async function drive(startSession) {
   const start = async () => {
     const session = await startSession();
@@ -33,10 +33,11 @@ export async function drive(startSession) {
   };
 }
 
-function open({ driver, pid }) {
+function open({ driver, pid, setOffline }) {
   const page = {
     /** Process id of the browser that the page lives in, which is the page's alone. */
     pid,
+    setOffline,
     async goto(url) {
       await driver.get(url);
       await page.evaluate(collectProblems);

@@ -17,7 +17,13 @@ async function startSession() {
   const driver = await new Builder()
     .forBrowser('firefox')
     .setFirefoxOptions(new firefox.Options().setBinary(binary).addArguments('-headless'))
-    .setFirefoxService(new firefox.ServiceBuilder(gecko))
+    // For the switch of the network, which no page may touch.
+    .setFirefoxService(new firefox.ServiceBuilder(gecko).addArguments('--allow-system-access'))
     .build();
-  return { driver, pid: (await driver.getCapabilities()).get('moz:processID'), quit: () => driver.quit() };
+  async function setOffline(off) {
+    await driver.setContext(firefox.Context.CHROME);
+    await driver.executeScript('Services.io.offline = arguments[0];', off);
+    await driver.setContext(firefox.Context.CONTENT);
+  }
+  return { driver, pid: (await driver.getCapabilities()).get('moz:processID'), setOffline, quit: () => driver.quit() };
 }

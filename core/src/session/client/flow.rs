@@ -11,6 +11,10 @@ use crate::time::{Duration, Instant};
 pub(super) const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// How long the node's close behind `bye` is waited for. [TIME-13]
 const HANDSHAKE_MAX: Duration = Duration::from_secs(2);
+/// A wait without a network lasts so long, and up to so long again.
+const OFFLINE_WAIT: Duration = Duration::from_secs(15);
+/// A dial takes no longer than this on a network that works.
+const HUNG_AFTER: Duration = Duration::from_secs(3);
 
 /// How a link ends.
 #[derive(Clone, Copy, Debug)]
@@ -156,6 +160,13 @@ impl Client {
         self.standing.pace.due(ground, failed, now, &mut self.random)
     }
 
+    /// When to dial without a network: it is tried, for that there is none is a hint, but seldom, for a dial that cannot succeed
+    /// may hang, and in Firefox its failure holds back the next. [AWAY-11]
+    pub(super) fn due_offline(&mut self, now: Instant) -> Instant {
+        let due = now + OFFLINE_WAIT + self.random.within(OFFLINE_WAIT);
+        self.standing.pace.held_until(now).map_or(due, |held| held.max(due))
+    }
+
     pub(super) fn wait_until(&mut self, due: Instant) {
         self.stand().stage = Stage::Waiting(due);
         self.alarms.set(Alarm::Redial, due);
@@ -169,6 +180,18 @@ impl Client {
     /// A phone lets the socket of a hidden page stall: it is dialled when the page is looked at, or the application asks for it.
     pub(super) fn rests(&self) -> bool {
         !self.visible && self.config.rests_hidden
+    }
+
+    /// A dial from before the network came back, or from before the machine slept, may hang until it is given up: what it sent is
+    /// lost, and what is sent again comes ever more rarely. Another is begun, but for one that has hardly begun itself. [AWAY-11]
+    pub(super) fn redial_hung(&mut self, why: Why, now: Instant) {
+        let dialling = matches!(self.phase, Phase::Asking | Phase::Dialling);
+        let due = self.alarms.at(Alarm::Connect).filter(|_| dialling);
+        if due.is_some_and(|due| due.since(now) + HUNG_AFTER <= self.config.connect_timeout) {
+            let hurried = self.stand().pace.take_budget(now);
+            return self.lose(End { hurried, ..End::new(why, Ground::Local) }, now);
+        }
+        self.redial(why, now);
     }
 
     /// Cuts a wait short. [AWAY-12]
@@ -215,7 +238,10 @@ impl Client {
         if self.closing.is_some() && self.is_drained() {
             return self.finish(End { why: Why::Closed, ..end });
         }
-        let due = if end.hurried {
+        let due = if self.offline && !wish {
+            self.stand().pace.count();
+            self.due_offline(now)
+        } else if end.hurried {
             if !wish {
                 self.stand().pace.count();
             }

@@ -206,7 +206,7 @@ impl Client {
         self.offline = false;
         self.tell();
         self.suspect(now);
-        self.redial(Why::Online, now);
+        self.redial_hung(Why::Online, now);
     }
 
     /// The browser says that there is no network: a hint. An open link is asked, not killed.
@@ -215,6 +215,12 @@ impl Client {
         self.offline = true;
         self.tell();
         self.suspect(now);
+        if self.phase == Phase::Waiting {
+            let due = self.due_offline(now);
+            // What a server asked for is not cut short by having no network.
+            let sticky = self.alarms.at(Alarm::Redial).filter(|_| self.standing.pace.spreading());
+            self.wait_until(sticky.map_or(due, |sticky| sticky.max(due)));
+        }
     }
 
     /// The network is another, or has another address: whether the link lives on there is asked.
@@ -229,7 +235,7 @@ impl Client {
         self.liveness.slept(now);
         self.suspect(now);
         self.enter(now);
-        self.redial(Why::Wake, now);
+        self.redial_hung(Why::Wake, now);
     }
 
     /// The page is put away. [BYE-4]
@@ -266,7 +272,8 @@ impl Client {
         }
         self.visible = visible;
         let held = self.rests() || self.standing.pace.held_until(now).is_some();
-        if !held && self.stand().pace.take_undelayed(now) {
+        // The user has come back to it, which a network that flaps cannot do: the budget alone is the limit.
+        if !held && self.stand().pace.take_budget(now) {
             self.stand().pace.count();
             self.step(Event::Resume);
             self.ask(now);

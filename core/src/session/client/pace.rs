@@ -102,6 +102,11 @@ impl Pace {
         self.local = local;
     }
 
+    /// Whether a server has said when to come back.
+    pub(super) fn spreading(&self) -> bool {
+        self.sticky.is_some()
+    }
+
     /// Until when nothing but the application may cut a wait short. [AWAY-12]
     pub(super) fn held_until(&self, now: Instant) -> Option<Instant> {
         self.sticky.as_ref().and_then(|spread| spread.held_until(now))
@@ -158,7 +163,7 @@ impl Pace {
         !recent && self.take_budget(now)
     }
 
-    /// As [`Self::take_undelayed`], for what the user wished, or a token: the budget alone limits it.
+    /// As [`Self::take_undelayed`], for what the user does or wished, or a token: the budget alone limits it.
     pub(super) fn take_budget(&mut self, now: Instant) -> bool {
         if self.budget < BUDGET_COST {
             return false;

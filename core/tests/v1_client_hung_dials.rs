@@ -1,0 +1,54 @@
+//! A dial from before the network came back, or from before the machine slept, may hang until it is given up.
+
+mod v1_client_common;
+
+use everwire_core::session::client::*;
+use v1_client_common::*;
+
+const BACK: [(fn(&mut Host), Why); 2] = [
+    (|host| host.client.handle_online(host.now), Why::Online),
+    (|host| host.client.handle_wake(host.now), Why::Wake),
+];
+
+fn dialling(asking: bool) -> Host {
+    let mut host = Host::new(Config::default());
+    host.client.handle_connect(host.now);
+    host.drain();
+    if !asking {
+        host.dialled();
+    }
+    host
+}
+
+#[test]
+fn a_dial_that_hangs_is_not_waited_for_when_the_network_is_back() {
+    for asking in [false, true] {
+        for (back, cause) in BACK {
+            let mut host = dialling(asking);
+            let before = host.client.link();
+            host.pass(secs(3));
+            back(&mut host);
+            host.drain();
+            assert!(
+                host.did(|action| matches!(action, Action::Reconnecting { why, .. } if *why == cause)) == 1
+            );
+            host.pass(ms(1));
+            assert_eq!((host.client.phase(), host.client.link()), (Phase::Asking, before + 1), "at once");
+        }
+    }
+}
+
+#[test]
+fn a_dial_that_has_just_begun_goes_on() {
+    for asking in [false, true] {
+        for (back, _) in BACK {
+            let mut host = dialling(asking);
+            let before = (host.client.phase(), host.client.link());
+            host.pass(ms(2_999));
+            back(&mut host);
+            host.drain();
+            host.pass(secs(1));
+            assert_eq!((host.client.phase(), host.client.link()), before);
+        }
+    }
+}
