@@ -55,7 +55,7 @@ describe('a random life', { skip: missingPackage() }, () => {
       assert.equal(queued, 0);
     }
     assert.ok(run.audit.links.length > run.saw.reset, 'resets have cost links');
-    assert.ok(run.audit.links.every(({ messages }, at) => at === 0 || messages < run.reports.ann.fates.length), 'the first link did not carry it all');
+    assert.ok(run.audit.links.filter(({ messages }) => messages > 0).length > 1, 'the proxy has heard the page on several links');
   });
 
   test('who looks would have seen it', () => {
