@@ -17,7 +17,8 @@ const LONG = Boolean(process.env.EVERWIRE_LONG);
 // A beat that is due once a minute is too late within 90 s of hiding, whenever in the minute that is.
 const HIDDEN_MS = LONG ? 600_000 : 100_000;
 const PATIENCE_MS = 45_000;
-const SERVER_PINGS_MS = 20_000;
+// A heartbeat of 30 s goes out with the first frame after it is due, so after 42 s at the latest.
+const SERVER_PINGS_MS = 12_000;
 // Chromium waits five minutes before it wakes a hidden page only once a minute.
 const GRACE_S = 5;
 const session = servers.find(({ name, missing }) => name === 'everwire-server' && !missing()) ?? servers.at(-1);

@@ -5,6 +5,11 @@ import { clientFrames } from './links.mjs';
 /** Puts a proxy's connections to the test: `dropped` so many, `longest` silence of a client in milliseconds. */
 export function dropSilent(proxy, patienceMs) {
   const watched = { dropped: 0, longest: 0, frames: 0 };
+  const timers = new Map(); // link → what ends it
+  proxy.on('close', (link) => {
+    clearTimeout(timers.get(link));
+    timers.delete(link);
+  });
   const note = (since) => (watched.longest = Math.max(watched.longest, performance.now() - since));
   proxy.on('accept', (link) => {
     let last = performance.now();
@@ -20,7 +25,7 @@ export function dropSilent(proxy, patienceMs) {
       timer.refresh();
     });
     link.on('read', (way, chunk) => way === 'up' && frames(chunk));
-    proxy.on('close', (gone) => gone === link && clearTimeout(timer));
+    timers.set(link, timer);
   });
   return watched;
 }
