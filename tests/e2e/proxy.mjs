@@ -17,7 +17,8 @@ const IN_FLIGHT_BYTES_MAX = 16 * 1024 * 1024;
 const WAYS = ['up', 'down'];
 
 /**
- * Emits `open` (link) when a client's connection has reached the target and `close` (link) when it is gone.
+ * Emits `accept` (link) when a client has connected, `open` (link) when its connection has reached the target and `close` (link)
+ * when it is gone. A link emits `read` (way, chunk) for all that an end has written, also where it is passed on to nobody.
  */
 export class Proxy extends EventEmitter {
   #server = null;
@@ -109,6 +110,7 @@ export class Proxy extends EventEmitter {
     this.accepted += 1;
     const link = new Link(this, this.#nextId++, client, net.connect({ ...this.#target, noDelay: true, allowHalfOpen: true }));
     this.links.add(link);
+    this.emit('accept', link);
     if (this.#muted) link.silence(this.#muted);
   }
 }
@@ -220,7 +222,10 @@ class Link extends EventEmitter {
       if (queuedBytes > roomOf(this.#proxy)) source.pause();
       timer ??= setTimeout(run, Math.max(0, queue[0].due - now));
     };
-    source.on('data', push);
+    source.on('data', (chunk) => {
+      this.emit('read', direction, chunk);
+      push(chunk);
+    });
     // `null` stands for the end of the stream, so that the end cannot overtake what is delayed.
     source.on('end', () => push(null));
   }

@@ -9,6 +9,7 @@ const drawn = []; // whatever may be a producer, as a log would show it
 const received = []; // [from, at], in the order of arrival
 const fates = [];
 const told = []; // `after` so many messages
+let stopped = false;
 let receipts = []; // ids that the present log of the server vouches for
 
 /** Connects, joins the room and resolves once it is in. Who is in a hurry dials at once after every loss, as a user who presses a button. */
@@ -64,11 +65,11 @@ function unreported(ids) {
   return missing;
 }
 
-/** Sends so many messages, one every so many milliseconds, and tells when the fate of each is known. Does not wait for it. */
-export function send({ count, everyMs, long }) {
+/** Sends so many messages, or until `stop()`, one every so many milliseconds, and tells when the fate of each is known. Does not wait for it. */
+export function send({ count = Infinity, everyMs, long }) {
   const all = async () => {
     const known = [];
-    for (let at = 0; at < count; at++) {
+    for (let at = 0; at < count && !stopped; at++) {
       known.push(sendOne(at, long && at % long.every === long.every - 1 ? 'x'.repeat(long.bytes) : undefined));
       await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
@@ -76,6 +77,10 @@ export function send({ count, everyMs, long }) {
     window.tell({ what: 'decided' });
   };
   void all();
+}
+
+export function stop() {
+  stopped = true;
 }
 
 function sendOne(at, filling) {
