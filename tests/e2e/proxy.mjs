@@ -17,7 +17,8 @@ const IN_FLIGHT_BYTES_MAX = 16 * 1024 * 1024;
 const WAYS = ['up', 'down'];
 
 /**
- * Emits `open` (link) when a client's connection has reached the target and `close` (link) when it is gone.
+ * Emits `accept` (link) before anything has passed, `open` (link) when a client's connection has reached the target and
+ * `close` (link) when it is gone. A link emits `traffic` (direction, length, chunk) for what it has passed on.
  */
 export class Proxy extends EventEmitter {
   #server = null;
@@ -110,6 +111,7 @@ export class Proxy extends EventEmitter {
     const link = new Link(this, this.#nextId++, client, net.connect({ ...this.#target, noDelay: true, allowHalfOpen: true }));
     this.links.add(link);
     if (this.#muted) link.silence(this.#muted);
+    this.emit('accept', link);
   }
 }
 
@@ -193,7 +195,7 @@ class Link extends EventEmitter {
           resume();
         });
       }
-      this.emit('traffic', direction, chunk.length);
+      this.emit('traffic', direction, chunk.length, chunk);
     };
     const run = () => {
       timer = null;
