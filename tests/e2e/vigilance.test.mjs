@@ -9,7 +9,7 @@ import { inEachBrowser } from './harness/browsers.mjs';
 import { logFrames } from './harness/frames.mjs';
 import { missingPackage, packageDir } from './harness/site.mjs';
 import { startSteady } from './harness/steady.mjs';
-import { table } from './harness/table.mjs';
+import { show, table } from './harness/table.mjs';
 import { until } from './harness/wait.mjs';
 import { startProxy } from './proxy.mjs';
 import { servers, startServer } from './servers-under-test.mjs';
@@ -56,8 +56,8 @@ const rows = [];
 after(() => {
   if (rows.length === 0) return;
   const columns = ['browser', 'client', 'server', 'traffic', 'counted s', 'frames/h', 'bytes/h', 'of them messages', 'frames beyond', 'bytes beyond', 'to watch', 'bound'];
-  console.log(`\nper hour, both ways, from what passed in the time counted; bytes with the headers of WebSocket and without those of TCP; busy: ${1000 / EVERY_MS} messages/s each way, content ${BYTES} bytes\n`);
-  console.log(`${table(columns, rows)}\n`);
+  const legend = `per hour, both ways, from what passed in the time counted; bytes with the headers of WebSocket and without those of TCP; busy: ${1000 / EVERY_MS} messages/s each way, content ${BYTES} bytes`;
+  show('vigilance', `${legend}\n\n${table(columns, rows)}`);
 });
 
 inEachBrowser((browser) => {

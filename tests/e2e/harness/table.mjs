@@ -1,4 +1,7 @@
 // A plain table on standard output: numbers to the right, a headline above each group.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { root } from './site.mjs';
 
 /** @param {string[]} columns @param {Array<string[] | {group: string}>} rows */
 export function table(columns, rows) {
@@ -11,4 +14,12 @@ export function table(columns, rows) {
       .trimEnd();
   const rule = widths.map((width) => '─'.repeat(width)).join('  ');
   return [line(columns), rule, ...rows.map((row) => (Array.isArray(row) ? line(row) : `\n${row.group}`))].join('\n');
+}
+
+/** Prints what a file has measured, and keeps it as `out/NAME.txt` for whoever prints several together. */
+export function show(name, text) {
+  console.log(`\n${text}\n`);
+  const out = path.join(root, 'tests/e2e/out');
+  mkdirSync(out, { recursive: true });
+  writeFileSync(path.join(out, `${name}.txt`), `${text}\n`);
 }
