@@ -7,9 +7,10 @@ import { root } from './site.mjs';
 export function table(columns, rows) {
   const cells = [columns, ...rows.filter(Array.isArray)].map((row) => row.map(String));
   const widths = columns.map((_, i) => Math.max(...cells.map((row) => row[i].length)));
+  const isText = widths.map((_, i) => i < 2 || cells.slice(1).every((row) => !/^(\d|–|never)/.test(row[i])));
   const line = (row) =>
     row
-      .map((cell, i) => (i < 2 ? String(cell).padEnd(widths[i]) : String(cell).padStart(widths[i])))
+      .map((cell, i) => (isText[i] ? String(cell).padEnd(widths[i]) : String(cell).padStart(widths[i])))
       .join('  ')
       .trimEnd();
   const rule = widths.map((width) => '─'.repeat(width)).join('  ');
