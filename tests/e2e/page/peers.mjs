@@ -6,9 +6,13 @@ import * as socketIo from './clients/socket.io.mjs';
 const CLIENTS = { 'reconnecting-websocket': reconnecting, 'socket.io': socketIo };
 const PAYLOAD = 'x'.repeat(200);
 
-/** Resolves when all of `wires`, `{ client, url, sends }`, are open. Those that send do so `perSecond` from then on, by their place. */
+/**
+ * Resolves when all of `wires`, `{ client, url, sends, opensAfter }`, are open. Those that send do so `perSecond` from then on, by
+ * their place.
+ */
 export async function start({ wires, delays, perSecond }) {
-  const peers = await Promise.all(wires.map(async ({ client, url, sends }, at) => {
+  const peers = await Promise.all(wires.map(async ({ client, url, sends, opensAfter }, at) => {
+    await new Promise((resolve) => setTimeout(resolve, opensAfter));
     const log = { opens: [], closes: [], heard: [] };
     const { promise: opened, resolve } = Promise.withResolvers();
     const peer = await CLIENTS[client].open({
