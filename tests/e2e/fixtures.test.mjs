@@ -4,10 +4,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { afterEach, test } from 'node:test';
-import { WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { startServer } from '../../examples/node-server/server.mjs';
 import { startBareServer } from './bare-server.mjs';
+import { frameReader, logFrames } from './harness/frames.mjs';
 import { root } from './harness/site.mjs';
+import { until } from './harness/wait.mjs';
+import { startProxy } from './proxy.mjs';
 
 const cleanup = [];
 afterEach(async () => {
@@ -107,4 +110,46 @@ test('node-server runs alone and takes its settings from the environment', async
   const url = /ws:\/\/127\.0\.0\.1:\d+/.exec(line)[0];
   assert.equal((await once(dial(url, 'guess'), 'close'))[0], 1008);
   await frames(dial(url, 'secret'), 1);
+});
+
+test('frames are counted as they pass a proxy: short and long, control frames, both ways, with their headers', async () => {
+  const wss = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  await once(wss, 'listening');
+  cleanup.push(() => new Promise((resolve) => wss.close(resolve)));
+  const proxy = await startProxy({ targetPort: wss.address().port });
+  cleanup.push(() => proxy.close());
+  const log = logFrames(proxy);
+  // Written in the turn in which the upgrade is answered: bytes of both come in one chunk.
+  wss.on('connection', (ws) => ws.send('at once'));
+  const socket = dial(proxy.url);
+  await frames(socket, 1);
+  const [far] = wss.clients;
+  const lengths = [0, 125, 126, 65_535, 65_536];
+  for (const length of lengths) socket.send('u'.repeat(length));
+  for (const length of lengths) far.send('d'.repeat(length));
+  socket.ping('up');
+  await once(socket, 'pong');
+  far.ping('down');
+  await until(proxy, 'frame', () => log.length === 15, { what: '15 frames' });
+  const seen = (way) => log.filter((frame) => frame.way === way).map(({ opcode, bytes, text }) => [opcode, bytes, text.slice(0, 7)]);
+  // RFC 6455: 2 octets, 2 more from 126 on, 8 more from 65,536 on, and 4 for a mask.
+  assert.deepEqual(seen('up'), [
+    [1, 6, ''], [1, 131, 'uuuuuuu'], [1, 134, 'uuuuuuu'], [1, 65_543, 'uuuuuuu'], [1, 65_550, 'uuuuuuu'], [9, 8, 'up'], [10, 10, 'down'],
+  ]);
+  assert.deepEqual(seen('down'), [
+    [1, 9, 'at once'], [1, 2, ''], [1, 127, 'ddddddd'], [1, 130, 'ddddddd'], [1, 65_539, 'ddddddd'], [1, 65_546, 'ddddddd'], [10, 4, 'up'], [9, 6, 'down'],
+  ]);
+  assert.deepEqual(log.filter(({ control }) => control).map(({ opcode }) => opcode), [9, 10, 9, 10]);
+  const [link] = proxy.links;
+  const bytes = (way) => log.filter((frame) => frame.way === way).reduce((sum, frame) => sum + frame.bytes, 0);
+  assert.ok(link.up - bytes('up') > 100 && link.up - bytes('up') < 1_000, 'all but the upgrade is in a frame');
+});
+
+test('frames are counted whatever the chunks they come in, and none that is not to be read', () => {
+  const stream = Buffer.concat([Buffer.from('HTTP/1.1 101 Switching Protocols\r\n\r\n'), Buffer.from([0x81, 2, 104, 105, 0x89, 0x81, 1, 2, 3, 4, 0x61 ^ 1])]);
+  const seen = [];
+  const read = frameReader(({ opcode, bytes, payload }) => seen.push([opcode, bytes, `${payload}`]));
+  for (const octet of stream) read(Buffer.of(octet));
+  assert.deepEqual(seen, [[1, 4, 'hi'], [9, 7, 'a']]);
+  assert.throws(() => read(Buffer.from([0xc1, 0])), /extension/);
 });

@@ -8,7 +8,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { inEachBrowser } from './harness/browsers.mjs';
 import { family } from './harness/programs.mjs';
 import { missingPackage, packageDir } from './harness/site.mjs';
-import { table } from './harness/table.mjs';
+import { show, table } from './harness/table.mjs';
 import { startProxy } from './proxy.mjs';
 import { servers, startServer } from './servers-under-test.mjs';
 
@@ -32,7 +32,7 @@ const session = servers.find(({ name, missing }) => name === 'everwire-server' &
 const rows = [];
 after(() => {
   if (rows.length === 0) return;
-  console.log(`\n${table(['browser', 'scenario', 'delivery', 'bytes', 'n', 'median s', 'p95 s', 'most s', 'bound s'], rows)}\n`);
+  show('liveness', table(['browser', 'scenario', 'delivery', 'bytes', 'n', 'median s', 'p95 s', 'most s', 'bound s'], rows));
 });
 
 function measured(browser, scenario, mode, bytes, seconds, bound) {

@@ -17,8 +17,9 @@ const IN_FLIGHT_BYTES_MAX = 16 * 1024 * 1024;
 const WAYS = ['up', 'down'];
 
 /**
- * Emits `accept` (link) when a client has connected, `open` (link) when its connection has reached the target and `close` (link)
- * when it is gone. A link emits `read` (way, chunk) for all that an end has written, also where it is passed on to nobody.
+ * Emits `accept` (link) before anything has passed, `open` (link) when a client's connection has reached the target and `close` (link)
+ * when it is gone. A link emits `read` (way, chunk) for all that an end has written, also where it is passed on to nobody, and
+ * `traffic` (direction, length, chunk) for what it has passed on.
  */
 export class Proxy extends EventEmitter {
   #server = null;
@@ -195,7 +196,7 @@ class Link extends EventEmitter {
           resume();
         });
       }
-      this.emit('traffic', direction, chunk.length);
+      this.emit('traffic', direction, chunk.length, chunk);
     };
     const run = () => {
       timer = null;

@@ -8,6 +8,7 @@ mod clauses;
 mod conform;
 mod count;
 mod demo;
+mod e2e;
 mod engines;
 mod model;
 mod npm;
@@ -47,6 +48,8 @@ Usage: cargo xtask COMMAND
   storm [--clients N] [--down SECONDS] [--json FILE]
                              everybody loses one server at once: dials, peaks and times, beside the peers' rules
   bench [--json FILE]        exactly once beside a bare WebSocket in Chromium; everwire-server alone
+  liveness [--long] [--browsers chromium,firefox,webkit]
+                             how soon a dead link is known in each browser, beside the peers, and what that costs an hour
   help                       this text
 ";
 
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         "simulate" => simulate::run(rest),
         "size" => size::run(rest).map(|()| true),
         "bench" => bench::run(rest),
+        "liveness" => e2e::liveness(rest),
         "storm" => storm::run(rest).map(|()| true),
         unknown => {
             eprintln!("unknown command `{unknown}`\n\n{HELP}");

@@ -11,6 +11,7 @@ use crate::Result;
 use crate::conform;
 use crate::count::{Format, Tally, count};
 use crate::demo;
+use crate::e2e;
 use crate::engines::{self, Others};
 use crate::model;
 use crate::npm;
@@ -71,7 +72,12 @@ const RUNNERS: &[Runner] = &[
         long: false,
         run: packaging,
     },
-    Runner { name: "e2e", about: "the built package in Chromium, Firefox and WebKit", long: false, run: e2e },
+    Runner {
+        name: "e2e",
+        about: "the built package in Chromium, Firefox and WebKit",
+        long: false,
+        run: e2e::run,
+    },
     Runner { name: "demo", about: "the demo page, every button", long: false, run: demo },
     Runner {
         name: "wasm-pack",
@@ -98,16 +104,8 @@ pub(crate) fn run(args: &[String]) -> Result<bool> {
     let mut session = Session::new(long);
     let mut rows = Vec::new();
     for runner in chosen {
-        say(&format!("\n━━ {} ━━ {}", runner.name, runner.about));
-        let started = Instant::now();
-        session.tally = Tally::default();
-        if let Err(error) = (runner.run)(&mut session) {
-            session.fail(&error);
-        }
-        if session.tally == Tally::default() {
-            session.fail("no tests found");
-        }
-        rows.push((runner.name, session.tally, started.elapsed()));
+        let (tally, time) = session.turn(runner.name, runner.about, runner.run);
+        rows.push((runner.name, tally, time));
     }
     Ok(report(&rows, &session.failures))
 }
@@ -147,8 +145,8 @@ fn closing_line(total: Tally) -> String {
 }
 
 /// What the runners share: set-up is done once, by the first that needs it.
-struct Session {
-    long: bool,
+pub(crate) struct Session {
+    pub(crate) long: bool,
     tally: Tally,
     failures: Vec<String>,
     browser: OnceCell<Result<Browser>>,
@@ -170,8 +168,39 @@ impl Session {
         }
     }
 
+    /// One runner that has a command of its own; true if every test passed.
+    pub(crate) fn alone(
+        name: &str,
+        about: &str,
+        long: bool,
+        run: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> bool {
+        let mut session = Self::new(long);
+        let (tally, time) = session.turn(name, about, run);
+        report(&[(name, tally, time)], &session.failures)
+    }
+
+    /// What a runner counted, and how long it took.
+    fn turn(
+        &mut self,
+        name: &str,
+        about: &str,
+        run: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> (Tally, Duration) {
+        say(&format!("\n━━ {name} ━━ {about}"));
+        let started = Instant::now();
+        self.tally = Tally::default();
+        if let Err(error) = run(self) {
+            self.fail(&error);
+        }
+        if self.tally == Tally::default() {
+            self.fail("no tests found");
+        }
+        (self.tally, started.elapsed())
+    }
+
     /// Runs one program of a runner and adds what it counted.
-    fn tests(&mut self, format: Format, command: &mut Command) {
+    pub(crate) fn tests(&mut self, format: Format, command: &mut Command) {
         let limit = if self.long { LIMIT_LONG } else { LIMIT };
         let ran = proc::tee(command, limit);
         let tally = count(format, &ran);
@@ -184,7 +213,7 @@ impl Session {
     }
 
     /// node:test on every `*.test.mjs` of a directory.
-    fn node_tests(&mut self, dir: &str, command: &mut Command) -> Result<()> {
+    pub(crate) fn node_tests(&mut self, dir: &str, command: &mut Command) -> Result<()> {
         let files = test_files(&root().join(dir))?;
         if files.is_empty() {
             return Err(format!("no tests found in {dir}"));
@@ -206,11 +235,11 @@ impl Session {
         self.tally += Tally::broken();
     }
 
-    fn browser(&self) -> Result<&Browser> {
+    pub(crate) fn browser(&self) -> Result<&Browser> {
         self.browser.get_or_init(setup::browser).as_ref().map_err(Clone::clone)
     }
 
-    fn others(&self) -> &Others {
+    pub(crate) fn others(&self) -> &Others {
         self.others.get_or_init(Others::find)
     }
 
@@ -221,7 +250,7 @@ impl Session {
         }
     }
 
-    fn package(&self, variant: Variant) -> Result<&Built> {
+    pub(crate) fn package(&self, variant: Variant) -> Result<&Built> {
         let cell = match variant {
             Variant::Published => &self.published,
             Variant::Trap => &self.trap,
@@ -366,37 +395,6 @@ fn packaging(session: &mut Session) -> Result<()> {
     session.node_tests("xtask/js", node_test().env("EVERWIRE_PKG", package))
 }
 
-fn e2e(session: &mut Session) -> Result<()> {
-    session.node_tests("tests/e2e", &mut e2e_command(session)?)?;
-    // Most files meet all browsers in one run; these take one at a time, Chromium if nobody says otherwise.
-    for name in session.others().names() {
-        say(&format!("\n  {name}"));
-        let mut command = e2e_command(session)?;
-        let files = ONE_BROWSER.map(|file| root().join("tests/e2e").join(file));
-        session.tests(Format::Node, command.env("BROWSERS", name).args(files));
-    }
-    Ok(())
-}
-
-/// What is run once more in each of the other browsers.
-const ONE_BROWSER: [&str; 5] =
-    ["faults.test.mjs", "input.test.mjs", "real-sockets.test.mjs", "servers.test.mjs", "sockets.test.mjs"];
-
-fn e2e_command(session: &Session) -> Result<Command> {
-    let mut command = node_test();
-    command
-        .env("EVERWIRE_PKG", &session.package(Variant::Published)?.dir)
-        .env("EVERWIRE_PKG_TRAP", &session.package(Variant::Trap)?.dir)
-        .env("CHROMIUM", &session.browser()?.chromium)
-        .env("EVERWIRE_SERVER_BIN", server::binary()?)
-        .env("EVERWIRE_CONFORM_BIN", server::conform()?);
-    session.others().tell(&mut command);
-    if session.long {
-        command.env("EVERWIRE_LONG", "1");
-    }
-    Ok(command)
-}
-
 fn demo(session: &mut Session) -> Result<()> {
     let chromium = session.browser()?.chromium.clone();
     session.package(Variant::Published)?;
@@ -424,7 +422,7 @@ fn wasm_pack(session: &mut Session) -> Result<()> {
 }
 
 /// node:test, one file at a time: browsers on two cores disturb each other's clocks.
-fn node_test() -> Command {
+pub(crate) fn node_test() -> Command {
     let mut command = proc::command("node");
     command.args(["--test", "--test-reporter=spec", "--test-concurrency=1"]);
     // A colour would only be in the way of the count.

@@ -1,0 +1,59 @@
+// Servers that do one thing all the time, for figures that are taken beside the peers'.
+import { createServer } from 'node:http';
+import { Server as SocketIoServer } from 'socket.io';
+import { WebSocketServer } from 'ws';
+
+const messageOf = ({ content }) => ({ type: 'text', content });
+const HEARTBEAT = '{"type":"heartbeat"}';
+
+/**
+ * Answers heartbeats and takes everything else without a word, or sends it back with `echo`. Sends each client `content` every
+ * `everyMs` if it is to `feed` them. `kind` is `ws` or `socket.io`, the latter with all its defaults but for the transport.
+ * `heard(message)` is called with each message that arrives.
+ */
+export function startSteady({ kind, feed, echo = false, heard = () => {} }) {
+  return kind === 'socket.io' ? startSocketIo({ feed, heard }) : startWs({ feed, echo, heard });
+}
+
+async function startWs({ feed, echo, heard }) {
+  const wss = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  wss.on('connection', (ws) => {
+    ws.send('{"type":"hello"}');
+    ws.on('message', (data) => {
+      const text = `${data}`;
+      if (text === HEARTBEAT) return ws.send(HEARTBEAT);
+      heard(JSON.parse(text));
+      if (echo) ws.send(text);
+    });
+  });
+  await new Promise((resolve) => wss.once('listening', resolve));
+  const timer = feed && setInterval(() => wss.clients.forEach((ws) => ws.send(JSON.stringify(messageOf(feed)))), feed.everyMs);
+  return {
+    port: wss.address().port,
+    path: '',
+    close() {
+      clearInterval(timer);
+      wss.clients.forEach((ws) => ws.terminate());
+      return new Promise((resolve) => wss.close(resolve));
+    },
+  };
+}
+
+async function startSocketIo({ feed, heard }) {
+  const http = createServer();
+  const io = new SocketIoServer(http, { transports: ['websocket'], serveClient: false });
+  io.on('connection', (socket) => socket.on('message', heard));
+  await new Promise((resolve) => http.listen(0, '127.0.0.1', resolve));
+  const timer = feed && setInterval(() => io.emit('message', messageOf(feed)), feed.everyMs);
+  return {
+    port: http.address().port,
+    path: '',
+    close() {
+      clearInterval(timer);
+      return new Promise((resolve) => {
+        http.closeAllConnections();
+        io.close(resolve);
+      });
+    },
+  };
+}
