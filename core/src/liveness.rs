@@ -9,7 +9,8 @@ use crate::time::{Duration, Instant};
 /// the deadline of an answer behind it, a link that goes silent while messages are sent is replaced within 3.5 s; at 5 s between
 /// two probes it took up to 6.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
-/// No deadline for an answer is longer than this, however often a verdict was wrong.
+/// No deadline for an answer is longer than this, however often a verdict was wrong, and whatever else comes meanwhile: a link
+/// can bring what others say and no longer take anything.
 const REPLY_MAX: Duration = Duration::from_secs(60);
 /// A timer that fires so much later than it was due says more about this machine than about the link.
 pub(crate) const LATE: Duration = Duration::from_secs(1);
@@ -269,7 +270,7 @@ impl Liveness {
             // the question holds nothing up.
             let patience = self.patience(self.pipe.unconfirmed_of(beat.bytes));
             beat.unheard = false;
-            beat.deadline = beat.deadline.max(now + patience);
+            beat.deadline = beat.deadline.max(now + patience).min(beat.at + REPLY_MAX);
             self.beat = Some(beat);
             return Heard::Life;
         }

@@ -94,6 +94,20 @@ fn a_measured_round_trip_shortens_the_deadline_to_one_second() {
 
 /// A big message in front of the answer: every frame restarts the clock.
 #[test]
+fn other_frames_put_the_verdict_off_for_a_minute() {
+    let mut harness = Harness::open(config(ExpectReply::Yes));
+    harness.client.handle_online(harness.now);
+    harness.drain();
+    let began = harness.now;
+    while harness.client.state() == State::Open {
+        assert!(harness.now.since(began) < secs(61));
+        harness.pass(ms(500));
+        harness.frame();
+    }
+    assert!(harness.now.since(began) >= secs(60));
+}
+
+#[test]
 fn other_frames_put_the_verdict_off() {
     let mut harness = Harness::open(config(ExpectReply::Yes));
     harness.pass(secs(30));

@@ -207,6 +207,34 @@ fn the_deadline_of_a_ping() {
     }
 }
 
+/// A link that brings what others say and no longer takes anything. [LIVE-8]
+#[test]
+fn what_others_say_puts_a_verdict_off_no_longer_than_it_may_stand_in_front_of_the_answer() {
+    let until_verdict = |rounds: usize, every: Duration, frame: &dyn Fn(&mut Host)| {
+        let mut host = open_after(ms(50));
+        host.client.handle_wake(host.now);
+        host.drain();
+        let began = host.now;
+        for _ in 0..rounds {
+            if ended_by_verdict(&host) {
+                return Some(host.now.since(began));
+            }
+            host.pass(every);
+            frame(&mut host);
+        }
+        None
+    };
+    // Ten short frames a second: ten seconds, and what they take at 16,000 octets a second.
+    let feed = until_verdict(10_000, ms(100), &|host| host.frame("advance 0 0")).expect("a verdict");
+    assert!(feed > secs(10) && feed < ms(10_500), "{feed:?}");
+    // As fast as the link is believed to be, everything that comes may have stood in front of the answer.
+    let queue = until_verdict(600, ms(100), &|host| {
+        let form = everwire_core::frame::Form::Text;
+        host.octets_come(host.client.link(), form, format!("x-filler\n{}", "x".repeat(1_600)).as_bytes());
+    });
+    assert_eq!(queue, None);
+}
+
 /// Unconfirmed octets are those since the newest ping that was answered. [LIVE-8] [LIVE-9]
 #[test]
 fn octets_in_front_of_a_ping_are_given_their_time() {

@@ -69,7 +69,7 @@ impl Client {
             return self.judge(now);
         }
         if self.phase.is_open() {
-            self.liveness.heard(now);
+            self.liveness.heard(head.len() as u64 + shape.body_bytes.unwrap_or_default(), now);
         }
         if let Err((Broken { clause }, count)) = self.read(head, shape, body, now) {
             self.broken(clause, count, now);

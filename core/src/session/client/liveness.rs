@@ -16,6 +16,8 @@ pub(super) const LATE: Duration = Duration::from_secs(1);
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 /// Steady traffic is not missed any sooner. [LIVE-7]
 const QUIET_MIN: Duration = Duration::from_secs(2);
+/// What comes restarts the time of an answer for so many of its first terms, and what has come since takes its time. [LIVE-8]
+const RESTARTS_MAX: u64 = 10;
 /// No first term of a deadline is longer. [LIVE-10]
 const PATIENCE_MAX: Duration = Duration::from_secs(60);
 /// A round trip counts as so much at most. [LIVE-16]
@@ -44,6 +46,10 @@ struct Ping {
     end: u64,
     /// When its time begins: in the future as long as it may still stand in the transport's buffer.
     begins: Instant,
+    /// When it began before anything had come that restarted it.
+    began: Instant,
+    /// Octets heard before it.
+    heard: u64,
     left: bool,
 }
 
@@ -107,6 +113,8 @@ pub(super) struct Liveness {
     written: u64,
     buffered: u64,
     confirmed: u64,
+    /// Octets that have come on this link.
+    heard: u64,
     pings: Vec<Ping>,
     next_x: u64,
     sent: VecDeque<Sent>,
@@ -138,6 +146,7 @@ impl Liveness {
             written: 0,
             buffered: 0,
             confirmed: 0,
+            heard: 0,
             pings: Vec::new(),
             next_x: 1,
             sent: VecDeque::new(),
@@ -238,6 +247,7 @@ impl Liveness {
             } else if ping.end <= left {
                 ping.left = true;
                 ping.begins = ping.begins.min(now);
+                ping.began = ping.began.min(now);
             }
         }
     }
@@ -253,7 +263,7 @@ impl Liveness {
         if self.pings.len() == PINGS_MAX {
             take_at(&mut self.pings, 0);
         }
-        self.pings.push(Ping { x, at: now, before, end: self.written, begins, left: false });
+        self.pings.push(Ping { x, at: now, before, end: self.written, begins, began: begins, heard: self.heard, left: false });
         self.last_ping = now;
         x
     }
@@ -263,8 +273,9 @@ impl Liveness {
         self.probed = Some(now);
     }
 
-    /// A frame has come in.
-    pub(super) fn heard(&mut self, now: Instant) {
+    /// A frame of so many octets has come in.
+    pub(super) fn heard(&mut self, octets: u64, now: Instant) {
+        self.heard = self.heard.saturating_add(octets);
         self.rhythm.arrived(now.since(self.last_in));
         self.last_in = now;
         self.excused = false;
@@ -317,7 +328,11 @@ impl Liveness {
         }
         let unconfirmed = ping.end.saturating_sub(self.confirmed);
         let octets = if mutant!(NoDrainRate) { ping.end - ping.before } else { unconfirmed };
-        Some(ping.begins + self.first_term() + self.flight.drain(octets, self.doubled()) + self.extra)
+        let behind = self.flight.drain(octets, self.doubled()) + self.extra;
+        // What others say puts the answer off only as long as it may stand in front of it: a link can bring and take nothing.
+        let queue = self.flight.drain(self.heard - ping.heard, self.doubled());
+        let last = ping.began + self.first_term().times(RESTARTS_MAX) + queue;
+        Some((ping.begins + self.first_term()).min(last) + behind)
     }
 
     /// It is. [LIVE-11]
