@@ -24,7 +24,7 @@ const OFFLINES = LONG ? 5 : 1;
 const WIRES = 6;
 const TIMEOUT = 300_000;
 
-const table = measures();
+const table = measures('page-life');
 
 inEachBrowser((browser) => {
   describe(`the life of a page in ${browser.name}`, { skip, timeout: 4 * TIMEOUT }, () => {

@@ -1,13 +1,13 @@
 // Times that were measured, as a table behind the tests of a file.
 import { after } from 'node:test';
-import { table } from './table.mjs';
+import { show, table } from './table.mjs';
 
 const HEAD = ['browser', 'scenario', 'delivery', 'bytes', 'n', 'median s', 'p95 s', 'most s', 'bound s'];
 
-/** Rows of a table that is printed at the end. `add` takes seconds and gives their 95th percentile; `note` is for what has no figures. */
-export function measures() {
+/** Rows of the table of a file, which is shown at the end. `add` takes seconds and gives their 95th percentile; `note` is for what has no figures. */
+export function measures(file) {
   const rows = [];
-  after(() => rows.length > 0 && console.log(`\n${table(HEAD, rows)}\n`));
+  after(() => rows.length > 0 && show(file, table(HEAD, rows)));
   return {
     add(browser, scenario, mode, bytes, seconds, bound) {
       const sorted = seconds.toSorted((a, b) => a - b);
