@@ -9,6 +9,7 @@ mod conform;
 mod count;
 mod demo;
 mod engines;
+mod leptos;
 mod model;
 mod npm;
 mod package;
@@ -47,6 +48,7 @@ Usage: cargo xtask COMMAND
   storm [--clients N] [--down SECONDS] [--json FILE]
                              everybody loses one server at once: dials, peaks and times, beside the peers' rules
   bench [--json FILE]        exactly once beside a bare WebSocket in Chromium; everwire-server alone
+  leptos-chat                the example in Rust, ready to be served from target/leptos-chat/site
   help                       this text
 ";
 
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         "simulate" => simulate::run(rest),
         "size" => size::run(rest).map(|()| true),
         "bench" => bench::run(rest),
+        "leptos-chat" => leptos::run(rest).map(|()| true),
         "storm" => storm::run(rest).map(|()| true),
         unknown => {
             eprintln!("unknown command `{unknown}`\n\n{HELP}");

@@ -12,6 +12,7 @@ use crate::conform;
 use crate::count::{Format, Tally, count};
 use crate::demo;
 use crate::engines::{self, Others};
+use crate::leptos;
 use crate::model;
 use crate::npm;
 use crate::package::{self, Built, Variant};
@@ -233,6 +234,7 @@ impl Session {
 fn fmt(session: &mut Session) -> Result<()> {
     setup::component("rustfmt", "fmt")?;
     session.tests(Format::Check, proc::cargo().args(["fmt", "--all", "--check"]));
+    session.tests(Format::Check, &mut leptos::fmt());
     Ok(())
 }
 
@@ -248,6 +250,7 @@ fn clippy(session: &mut Session) -> Result<()> {
     lint(&["--package", "everwire-host-wasm", "--target", setup::WASM, "--all-targets"]);
     // What a Rust application depends on.
     lint(&["--package", "everwire", "--target", setup::WASM, "--no-default-features"]);
+    session.tests(Format::Check, &mut leptos::clippy()?);
     Ok(())
 }
 
@@ -357,6 +360,7 @@ fn build(session: &mut Session) -> Result<()> {
     session.check(published.map(drop));
     session.check(trap);
     session.check(package::check_library());
+    session.check(leptos::check_exports());
     session.check(sizes);
     Ok(())
 }
@@ -389,6 +393,7 @@ fn e2e_command(session: &Session) -> Result<Command> {
         .env("EVERWIRE_PKG_TRAP", &session.package(Variant::Trap)?.dir)
         .env("CHROMIUM", &session.browser()?.chromium)
         .env("EVERWIRE_SERVER_BIN", server::binary()?)
+        .env(leptos::SITE, leptos::site()?)
         .env("EVERWIRE_CONFORM_BIN", server::conform()?);
     session.others().tell(&mut command);
     if session.long {
