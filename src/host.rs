@@ -21,6 +21,7 @@ use crate::envelope::{self, Envelope, HEARTBEAT, Meta, Outgoing};
 use crate::event::Event;
 use crate::handlers::Handlers;
 use crate::slot::Slot;
+use crate::takers::Takers;
 use crate::token::Token;
 use crate::wire::Receipt;
 use crate::{Error, time};
@@ -54,7 +55,7 @@ enum Call {
 
 pub(crate) struct LocalHost {
     pub(crate) options: Options,
-    pub(crate) handlers: Handlers<Envelope>,
+    pub(crate) takers: Takers<Envelope>,
     pub(crate) watchers: Handlers<Event>,
     driver: RefCell<Weak<Driver<Self>>>,
     /// The driver itself, while it closes: what waits is still written when the application holds the wire no more.
@@ -75,7 +76,7 @@ impl LocalHost {
     pub(crate) fn new(options: Options) -> Self {
         Self {
             options,
-            handlers: Handlers::new(),
+            takers: Takers::new(),
             watchers: Handlers::new(),
             driver: RefCell::new(Weak::new()),
             closing: RefCell::new(None),
@@ -388,7 +389,7 @@ impl Host for LocalHost {
                 None => break,
                 Some(Call::Fill(slot, result)) => slot.fill(result),
                 Some(Call::Event(event)) => self.watchers.call(None, &event),
-                Some(Call::Message(envelope)) => self.handlers.call(Some(&envelope.kind), &envelope),
+                Some(Call::Message(envelope)) => self.takers.take(&envelope, None),
                 // What handlers of the last events did is told too: they may have sent something. One round, for
                 // one that sends whenever a message is refused would never be done.
                 Some(Call::End) if !last_round => {
@@ -396,7 +397,7 @@ impl Host for LocalHost {
                     self.call(Call::End);
                 }
                 Some(Call::End) => {
-                    self.handlers.clear();
+                    self.takers.end();
                     self.watchers.clear();
                     let wakers = self.at_end.take();
                     wakers.into_iter().for_each(Waker::wake);
@@ -415,6 +416,7 @@ impl Drop for LocalHost {
         for (_, pending) in self.pending.take() {
             pending.slot.fill(Err(Error::Closed));
         }
+        self.takers.end();
     }
 }
 

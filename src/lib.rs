@@ -33,6 +33,7 @@ mod host;
 mod instance;
 mod life;
 mod link;
+mod messages;
 #[cfg(feature = "npm")]
 #[doc(hidden)]
 pub mod npm;
@@ -43,6 +44,8 @@ pub mod session;
 #[cfg(not(feature = "session"))]
 mod session;
 mod slot;
+mod states;
+mod takers;
 mod time;
 mod timer;
 mod token;
@@ -59,6 +62,8 @@ pub use envelope::{Envelope, Meta};
 pub use error::Error;
 pub use event::Event;
 pub use everwire_core::{Cause, ExpectReply, Overflow, Reason, State};
+pub use messages::{Messages, Typed};
+pub use states::States;
 pub use wire::{Closing, Level, Receipt, Sending, Subscription, Wire};
 
 /// The README's examples compile.

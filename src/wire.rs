@@ -12,12 +12,15 @@ use everwire_core::session::up::Outgoing;
 use everwire_core::{CLOSE_NORMAL, Refusal, State, Ticket};
 use js_sys::JsString;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::driver::Driver;
 use crate::envelope::Envelope;
 use crate::event::Event;
 use crate::host::LocalHost;
+use crate::messages::Messages;
 use crate::slot::Slot;
+use crate::states::States;
 use crate::{Error, time};
 
 /// One logical, long-lived connection. It survives many sockets.
@@ -32,6 +35,11 @@ impl Wire {
     /// What the wire is doing.
     pub fn state(&self) -> State {
         self.0.state()
+    }
+
+    /// Its states, beginning with the present one; the stream ends behind [`State::Closed`], or with the wire.
+    pub fn states(&self) -> States {
+        States::new(self.state(), |tell| self.on_state(tell))
     }
 
     /// How many messages wait to be written, and their bytes.
@@ -71,14 +79,30 @@ impl Wire {
 
     /// Calls a handler with every message of a type, until the subscription is dropped.
     pub fn on(&self, kind: &str, handler: impl FnMut(&Envelope) + 'static) -> Subscription {
-        let id = self.0.host().handlers.add(Some(kind), handler);
-        Subscription { id, list: List::Messages, wire: Rc::downgrade(&self.0) }
+        self.subscribe(self.0.host().takers.call(kind, None, handler), List::Messages)
+    }
+
+    /// The messages of a type, read as `T`. See [`Messages`].
+    ///
+    /// ```no_run
+    /// # use std::future::poll_fn;
+    /// # use std::pin::Pin;
+    /// # use futures_core::Stream;
+    /// # async fn example(wire: everwire::Wire) -> Result<(), everwire::Error> {
+    /// let mut texts = wire.messages::<String>("text"); // a `Stream`
+    /// while let Some(text) = poll_fn(|cx| Pin::new(&mut texts).poll_next(cx)).await {
+    ///     let text = text?;
+    ///     println!("{:?}: {}", text.sender, text.content);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn messages<T: DeserializeOwned>(&self, kind: &str) -> Messages<T> {
+        Messages::new(self, kind)
     }
 
     /// Calls a handler with everything that is told about the life of the wire, until the subscription is dropped.
     pub fn on_event(&self, handler: impl FnMut(&Event) + 'static) -> Subscription {
-        let id = self.0.host().watchers.add(None, handler);
-        Subscription { id, list: List::Events, wire: Rc::downgrade(&self.0) }
+        self.subscribe(self.0.host().watchers.add(None, handler), List::Events)
     }
 
     /// Calls a handler with every new state, until the subscription is dropped.
@@ -117,6 +141,10 @@ impl Wire {
         self.0.close(code, JsString::from(reason), time::of_std(drain));
         self.0.host().hold_until_end(&self.0);
         Closing { wire: self.clone() }
+    }
+
+    pub(crate) fn subscribe(&self, id: u32, list: List) -> Subscription {
+        Subscription { id, list, wire: Rc::downgrade(&self.0) }
     }
 }
 
@@ -210,7 +238,7 @@ impl Future for Closing {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum List {
+pub(crate) enum List {
     Messages,
     Events,
 }
@@ -234,7 +262,7 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let Some(wire) = self.wire.upgrade() else { return };
         match self.list {
-            List::Messages => wire.host().handlers.remove(self.id),
+            List::Messages => wire.host().takers.remove(self.id),
             List::Events => wire.host().watchers.remove(self.id),
         }
     }

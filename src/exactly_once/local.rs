@@ -25,14 +25,15 @@ use web_sys::WebSocket;
 
 use super::builder::{Options, token_fault};
 use super::event::{Event, Read, Undelivered};
+use super::hold::Hold;
 use super::message::{Message, Octets, Position};
-use super::takers::{Hold, Takers};
 use super::wire::{Page, Receipt};
 use crate::builder::random;
 use crate::handlers::Handlers;
 use crate::session::driver::{Driver, Ended, Host};
 use crate::session::frame::{Found, Inbound};
 use crate::slot::Slot;
+use crate::takers::Takers;
 use crate::token::Token;
 use crate::{Error, envelope, time};
 
@@ -74,7 +75,7 @@ enum Call {
 
 pub(crate) struct Local {
     pub(crate) options: Options,
-    pub(crate) takers: Takers,
+    pub(crate) takers: Takers<Message>,
     pub(crate) watchers: Handlers<Event>,
     /// Ids begin so. Nobody but this wire's own identity is believed to have drawn them.
     prefix: String,
@@ -116,7 +117,7 @@ impl Local {
         let prefix = random().iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             options,
-            takers: Takers::default(),
+            takers: Takers::new(),
             watchers: Handlers::new(),
             prefix,
             driver: RefCell::default(),

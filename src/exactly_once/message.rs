@@ -12,7 +12,9 @@ use everwire_core::engine::LogEpoch;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::hold::Hold;
 use crate::Error;
+use crate::takers::Letter;
 
 /// A place in the server's log: with it a stored message has a name that never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -124,6 +126,18 @@ impl Message {
     /// Whether its sender can be told what became of it.
     pub(crate) fn takes_receipt(&self, own: Option<&str>) -> bool {
         self.0.takes_receipt_of && self.0.position.is_some() && self.sender() != own
+    }
+}
+
+impl Letter for Message {
+    type Hold = Hold;
+
+    fn kind(&self) -> &str {
+        self.kind()
+    }
+
+    fn receiver(&self) -> Option<&str> {
+        self.receiver()
     }
 }
 

@@ -25,16 +25,16 @@
 
 mod builder;
 mod event;
+mod hold;
 mod local;
 mod message;
-mod takers;
 mod wire;
 
+pub use crate::states::States;
 pub use builder::{Builder, connect};
 pub use event::{Event, Read, Undelivered};
 pub use everwire_core::session::client::Why as Cause;
 pub use message::{Message, Position, Typed};
 pub use wire::{
-    Asking, Closing, Draft, Joining, Messages, Page, Paging, Receipt, Room, Sending, States, Subscription,
-    Wire,
+    Asking, Closing, Draft, Joining, Messages, Page, Paging, Receipt, Room, Sending, Subscription, Wire,
 };

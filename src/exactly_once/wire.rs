@@ -1,13 +1,12 @@
 //! One wire, as an application holds it.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use everwire_bodies::ReceiptState;
@@ -24,11 +23,12 @@ use serde::de::DeserializeOwned;
 use super::event::Event;
 use super::local::{Local, Pending};
 use super::message::{Head, Message, Meta, Octets, Position, Typed};
-use super::takers::Queue;
 use crate::Error;
 use crate::clock::wall_ms;
 use crate::session::driver::Driver;
 use crate::slot::Slot;
+use crate::states::States;
+use crate::takers::Queue;
 use crate::time::of_std;
 
 /// One logical, long-lived connection whose messages arrive exactly once and in order.
@@ -47,11 +47,7 @@ impl Wire {
 
     /// Its states, beginning with the present one; the stream ends behind [`State::Closed`], or with the wire.
     pub fn states(&self) -> States {
-        let queue = Rc::new(RefCell::new(StateQueue::default()));
-        StateQueue::put(&queue, self.state());
-        let teller = Teller(Rc::downgrade(&queue));
-        let subscription = self.on_state(move |state| teller.tell(state));
-        States { queue, wire: Rc::downgrade(&self.0), _subscription: subscription }
+        States::new(self.state(), |tell| self.on_state(tell))
     }
 
     /// How many messages have not been written yet, and their bytes.
@@ -522,9 +518,8 @@ impl Future for Joining {
 /// 1,024.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Messages<T> {
-    id: u32,
-    queue: Rc<RefCell<Queue>>,
-    wire: Weak<Driver<Local>>,
+    queue: Rc<RefCell<Queue<Message>>>,
+    _subscription: Subscription,
     of: PhantomData<fn() -> T>,
 }
 
@@ -534,7 +529,7 @@ impl<T> Messages<T> {
         if wire.state() == State::Closed {
             Queue::let_go(&queue);
         }
-        Self { id, queue, wire: Rc::downgrade(&wire.0), of: PhantomData }
+        Self { queue, _subscription: wire.subscribe(id, List::Messages), of: PhantomData }
     }
 }
 
@@ -542,21 +537,13 @@ impl<T: DeserializeOwned> Stream for Messages<T> {
     type Item = Result<Typed<T>, Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match Queue::next(&self.queue, context.waker()) {
-            None => Poll::Pending,
-            Some(None) => Poll::Ready(None),
-            Some(Some(message)) => {
-                Poll::Ready(Some(message.content().map(|content| Typed { content, message })))
-            }
-        }
+        let typed = |message: Message| message.content().map(|content| Typed { content, message });
+        Queue::poll(&self.queue, context).map(|message| message.map(typed))
     }
 }
 
 impl<T> Drop for Messages<T> {
     fn drop(&mut self) {
-        if let Some(wire) = self.wire.upgrade() {
-            wire.host().takers.remove(self.id);
-        }
         Queue::let_go(&self.queue);
     }
 }
@@ -564,82 +551,6 @@ impl<T> Drop for Messages<T> {
 impl<T> fmt::Debug for Messages<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Messages").finish_non_exhaustive()
-    }
-}
-
-/// States that a [`States`] keeps until it is asked: the oldest of more than that are of no use to anybody.
-const STATES_MAX: usize = 64;
-
-#[derive(Default)]
-struct StateQueue {
-    waiting: VecDeque<State>,
-    waker: Option<Waker>,
-}
-
-impl StateQueue {
-    fn put(queue: &RefCell<Self>, state: State) {
-        let waker = {
-            let mut inner = queue.borrow_mut();
-            inner.waiting.push_back(state);
-            if inner.waiting.len() > STATES_MAX {
-                inner.waiting.pop_front();
-            }
-            inner.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-/// What a wire knows of a stream of its states. Its end is that of the wire.
-struct Teller(Weak<RefCell<StateQueue>>);
-
-impl Teller {
-    fn tell(&self, state: State) {
-        if let Some(queue) = self.0.upgrade() {
-            StateQueue::put(&queue, state);
-        }
-    }
-}
-
-impl Drop for Teller {
-    fn drop(&mut self) {
-        let waker = self.0.upgrade().and_then(|queue| queue.borrow_mut().waker.take());
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-/// See [`Wire::states`].
-#[must_use = "a stream does nothing unless it is polled"]
-pub struct States {
-    queue: Rc<RefCell<StateQueue>>,
-    wire: Weak<Driver<Local>>,
-    _subscription: Subscription,
-}
-
-impl Stream for States {
-    type Item = State;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<State>> {
-        let over = self.wire.upgrade().is_none_or(|wire| wire.state() == State::Closed);
-        let mut inner = self.queue.borrow_mut();
-        match inner.waiting.pop_front() {
-            Some(state) => Poll::Ready(Some(state)),
-            None if over => Poll::Ready(None),
-            None => {
-                inner.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl fmt::Debug for States {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("States").finish_non_exhaustive()
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::Result;
 use crate::count::Format;
+use crate::leptos;
 use crate::package::Variant;
 use crate::server;
 use crate::step::say;
@@ -22,7 +23,7 @@ const ONE_BROWSER: [&str; 5] =
 const LIVENESS: [&str; 4] =
     ["liveness.test.mjs", "liveness-peers.test.mjs", "page-life.test.mjs", "vigilance.test.mjs"];
 /// What these print, each into a file of its own under `out`.
-const TABLES: [&str; 3] = ["liveness.txt", "liveness-peers.txt", "vigilance.txt"];
+const TABLES: [&str; 4] = ["liveness.txt", "liveness-peers.txt", "page-life.txt", "vigilance.txt"];
 /// As the tests call them.
 const BROWSERS: [&str; 3] = ["chromium", "firefox", "webkit"];
 
@@ -97,6 +98,7 @@ fn whole(session: &Session) -> Result<Command> {
     let mut command = command(session)?;
     command
         .env("EVERWIRE_PKG_TRAP", &session.package(Variant::Trap)?.dir)
+        .env(leptos::SITE, leptos::site()?)
         .env("EVERWIRE_CONFORM_BIN", server::conform()?);
     Ok(command)
 }

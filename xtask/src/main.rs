@@ -10,6 +10,7 @@ mod count;
 mod demo;
 mod e2e;
 mod engines;
+mod leptos;
 mod model;
 mod npm;
 mod package;
@@ -50,6 +51,7 @@ Usage: cargo xtask COMMAND
   bench [--json FILE]        exactly once beside a bare WebSocket in Chromium; everwire-server alone
   liveness [--long] [--browsers chromium,firefox,webkit]
                              how soon a dead link is known in each browser, beside the peers, and what that costs an hour
+  leptos-chat                the example in Rust, ready to be served from target/leptos-chat/site
   help                       this text
 ";
 
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         "size" => size::run(rest).map(|()| true),
         "bench" => bench::run(rest),
         "liveness" => e2e::liveness(rest),
+        "leptos-chat" => leptos::run(rest).map(|()| true),
         "storm" => storm::run(rest).map(|()| true),
         unknown => {
             eprintln!("unknown command `{unknown}`\n\n{HELP}");

@@ -170,13 +170,23 @@ fn machine(flags: &[&str], work: &Path) -> Result<(PathBuf, PathBuf)> {
 
 /// A Rust application that depends on everwire must not find foreign exports in its own wasm.
 pub(crate) fn check_library() -> Result<()> {
-    let raw = compile(SHELL, &["--no-default-features"], workspace::target()?)?;
-    // wasm-bindgen's own start with two underscores; the linker exports the memory and two bounds of it.
-    let own = |name: &&String| !name.starts_with("__") && *name != "memory";
-    match Module::read(&read(&raw)?)?.exports.iter().find(own) {
+    match own_exports(&["--no-default-features"])?.first() {
         Some(foreign) => Err(format!("without the feature `npm` the wasm still exports `{foreign}`")),
         None => Ok(()),
     }
+}
+
+/// What the two modules of the npm package export, by the names of their functions.
+pub(crate) fn exported() -> Result<Vec<String>> {
+    Ok([own_exports(&[])?, own_exports(&SESSION)?].concat())
+}
+
+fn own_exports(flags: &[&str]) -> Result<Vec<String>> {
+    let raw = compile(SHELL, flags, workspace::target()?)?;
+    let mut exports = Module::read(&read(&raw)?)?.exports;
+    // wasm-bindgen's own start with two underscores; the linker exports the memory and two bounds of it.
+    exports.retain(|name| !name.starts_with("__") && name != "memory");
+    Ok(exports)
 }
 
 fn opt_level(level: &str) -> String {

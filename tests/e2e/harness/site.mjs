@@ -13,10 +13,13 @@ export const root = path.resolve(here, '../../..');
 export const packageDir = path.resolve(root, process.env.EVERWIRE_PKG ?? 'pkg');
 /** The build with the hook that provokes traps. */
 export const trapDir = path.resolve(root, process.env.EVERWIRE_PKG_TRAP ?? 'target/pkg-trap');
+/** The built page of `examples/leptos-chat`. */
+export const chatDir = path.resolve(root, process.env.EVERWIRE_LEPTOS_CHAT ?? 'target/leptos-chat/site');
 const pageDir = path.resolve(here, '../page');
 
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
   '.mjs': 'text/javascript; charset=utf-8',
   '.json': 'application/json',
@@ -26,6 +29,11 @@ const TYPES = {
 /** Why the tests that need the built package cannot run, or false. For the `skip` of a test that may do without. */
 export function missingPackage(dir = packageDir) {
   return existsSync(path.join(dir, 'package.json')) ? false : `no package at ${path.relative(root, dir)}: run cargo xtask build`;
+}
+
+/** The same, of the chat. */
+export function missingChat() {
+  return existsSync(path.join(chatDir, 'index.html')) ? false : `no page at ${path.relative(root, chatDir)}: run cargo xtask leptos-chat`;
 }
 
 /** The file behind an entry of the package's `exports`: `'.'`, `'./slim'`. */
@@ -102,7 +110,7 @@ export async function answer(pathname) {
   try {
     if (pathname.startsWith('/page/')) return { status: 200, type: TYPES['.js'], body: await bundle(pathname.slice(6)) };
     if (pathname.startsWith('/worker/')) return { status: 200, type: TYPES['.js'], body: await worker(pathname.slice(8)) };
-    for (const [prefix, dir] of [['/pkg/', packageDir], ['/pkg-trap/', trapDir]]) {
+    for (const [prefix, dir] of [['/pkg/', packageDir], ['/pkg-trap/', trapDir], ['/leptos-chat/', chatDir]]) {
       if (!pathname.startsWith(prefix)) continue;
       const file = path.join(dir, path.normalize(decodeURIComponent(pathname.slice(prefix.length))));
       if (!file.startsWith(dir + path.sep)) return notFound;

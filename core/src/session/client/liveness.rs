@@ -263,7 +263,16 @@ impl Liveness {
         if self.pings.len() == PINGS_MAX {
             take_at(&mut self.pings, 0);
         }
-        self.pings.push(Ping { x, at: now, before, end: self.written, begins, began: begins, heard: self.heard, left: false });
+        self.pings.push(Ping {
+            x,
+            at: now,
+            before,
+            end: self.written,
+            begins,
+            began: begins,
+            heard: self.heard,
+            left: false,
+        });
         self.last_ping = now;
         x
     }

@@ -1,93 +1,76 @@
-//! Who takes the messages that come in, and when a message counts as processed.
+//! Who takes the messages that come in, in both deliveries: handlers and streams.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::mem;
-use std::rc::{Rc, Weak};
-use std::task::Waker;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
-use everwire_core::session::down::Delivery;
+/// Messages without a hold that one stream keeps for its application: nobody promises to keep them, and no credit
+/// bounds them.
+const UNHELD_MAX: usize = 1024;
 
-use super::local::Local;
-use super::message::Message;
-use crate::session::driver::Driver;
+/// A message as it came, cheap to clone.
+pub(crate) trait Letter: Clone {
+    /// As long as any clone of it lives, its message is not processed.
+    type Hold: Clone;
 
-/// Casts that one stream keeps for its application: nobody promises to keep them, and no credit bounds them.
-const CASTS_MAX: usize = 1024;
-
-/// As long as any clone of it lives, its message is not processed.
-#[derive(Clone)]
-pub(crate) struct Hold(#[expect(dead_code, reason = "kept for its end")] Rc<Held>);
-
-struct Held {
-    delivery: Delivery,
-    wire: Weak<Driver<Local>>,
+    fn kind(&self) -> &str;
+    fn receiver(&self) -> Option<&str>;
 }
 
-impl Hold {
-    pub(crate) fn new(delivery: Delivery, wire: Weak<Driver<Local>>) -> Self {
-        Self(Rc::new(Held { delivery, wire }))
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(wire) = self.wire.upgrade() {
-            wire.host().processed(self.delivery);
-        }
-    }
-}
-
-type Run = Box<dyn FnMut(&Message)>;
+type Run<M> = Box<dyn FnMut(&M)>;
 
 /// Messages that a stream has not been asked for.
-#[derive(Default)]
-pub(crate) struct Queue {
-    waiting: VecDeque<(Message, Option<Hold>)>,
+pub(crate) struct Queue<M: Letter> {
+    waiting: VecDeque<(M, Option<M::Hold>)>,
     /// Of the message that the stream gave last: it is processed when the next one is asked for.
-    in_hand: Option<Hold>,
-    casts: usize,
+    in_hand: Option<M::Hold>,
+    unheld: usize,
     ended: bool,
     waker: Option<Waker>,
 }
 
-enum Way {
-    Call(RefCell<Run>),
-    Keep(Rc<RefCell<Queue>>),
+enum Way<M: Letter> {
+    Call(RefCell<Run<M>>),
+    Keep(Rc<RefCell<Queue<M>>>),
 }
 
-struct Taker {
+struct Taker<M: Letter> {
     id: u32,
     kind: Box<str>,
     room: Option<Box<str>>,
     removed: Cell<bool>,
-    way: Way,
+    way: Way<M>,
 }
 
-impl Taker {
+impl<M: Letter> Taker<M> {
     fn takes(&self, kind: &str, receiver: Option<&str>) -> bool {
         *self.kind == *kind && (self.room.is_none() || self.room.as_deref() == receiver)
     }
 }
 
 /// Handlers and streams, in the order in which they came.
-#[derive(Default)]
-pub(crate) struct Takers {
+pub(crate) struct Takers<M: Letter> {
     last: Cell<u32>,
-    list: RefCell<Vec<Rc<Taker>>>,
+    list: RefCell<Vec<Rc<Taker<M>>>>,
 }
 
-impl Takers {
-    pub(crate) fn call(&self, kind: &str, room: Option<&str>, run: impl FnMut(&Message) + 'static) -> u32 {
+impl<M: Letter> Takers<M> {
+    pub(crate) fn new() -> Self {
+        Self { last: Cell::new(0), list: RefCell::new(Vec::new()) }
+    }
+
+    pub(crate) fn call(&self, kind: &str, room: Option<&str>, run: impl FnMut(&M) + 'static) -> u32 {
         self.add(kind, room, Way::Call(RefCell::new(Box::new(run))))
     }
 
-    pub(crate) fn keep(&self, kind: &str, room: Option<&str>) -> (u32, Rc<RefCell<Queue>>) {
-        let queue = Rc::new(RefCell::new(Queue::default()));
+    pub(crate) fn keep(&self, kind: &str, room: Option<&str>) -> (u32, Rc<RefCell<Queue<M>>>) {
+        let queue = Rc::new(RefCell::new(Queue::new()));
         (self.add(kind, room, Way::Keep(Rc::clone(&queue))), queue)
     }
 
-    fn add(&self, kind: &str, room: Option<&str>, way: Way) -> u32 {
+    fn add(&self, kind: &str, room: Option<&str>, way: Way<M>) -> u32 {
         let id = self.last.get().wrapping_add(1);
         self.last.set(id);
         let (kind, room) = (kind.into(), room.map(Box::from));
@@ -120,8 +103,8 @@ impl Takers {
         self.list.borrow().iter().any(|taker| taker.takes(kind, receiver))
     }
 
-    pub(crate) fn take(&self, message: &Message, hold: Option<&Hold>) {
-        let wanted = |taker: &&Rc<Taker>| taker.takes(message.kind(), message.receiver());
+    pub(crate) fn take(&self, message: &M, hold: Option<&M::Hold>) {
+        let wanted = |taker: &&Rc<Taker<M>>| taker.takes(message.kind(), message.receiver());
         let now: Vec<_> = self.list.borrow().iter().filter(wanted).cloned().collect();
         for taker in now.iter().filter(|taker| !taker.removed.get()) {
             match &taker.way {
@@ -137,16 +120,23 @@ impl Takers {
     }
 }
 
-impl Queue {
-    fn put(queue: &RefCell<Self>, message: Message, hold: Option<Hold>) {
+impl<M: Letter> Queue<M> {
+    fn new() -> Self {
+        Self { waiting: VecDeque::new(), in_hand: None, unheld: 0, ended: false, waker: None }
+    }
+
+    fn put(queue: &RefCell<Self>, message: M, hold: Option<M::Hold>) {
         let waker = {
             let mut inner = queue.borrow_mut();
+            if inner.ended {
+                return;
+            }
             if hold.is_none() {
-                inner.casts += 1;
-                if inner.casts > CASTS_MAX {
+                inner.unheld += 1;
+                if inner.unheld > UNHELD_MAX {
                     let oldest = inner.waiting.iter().position(|(_, hold)| hold.is_none());
                     oldest.map(|at| inner.waiting.remove(at));
-                    inner.casts -= 1;
+                    inner.unheld -= 1;
                 }
             }
             inner.waiting.push_back((message, hold));
@@ -168,24 +158,23 @@ impl Queue {
         }
     }
 
-    /// The next message: `None` if there is none yet, `Some(None)` if there never will be. The one before it is
-    /// processed.
-    pub(crate) fn next(queue: &RefCell<Self>, waker: &Waker) -> Option<Option<Message>> {
+    /// The next message, as a stream gives it. The one before it is processed.
+    pub(crate) fn poll(queue: &RefCell<Self>, context: &mut Context<'_>) -> Poll<Option<M>> {
         let (answer, done) = {
             let mut inner = queue.borrow_mut();
             let done = inner.in_hand.take();
             let answer = match inner.waiting.pop_front() {
                 Some((message, hold)) => {
                     if hold.is_none() {
-                        inner.casts -= 1;
+                        inner.unheld -= 1;
                     }
                     inner.in_hand = hold;
-                    Some(Some(message))
+                    Poll::Ready(Some(message))
                 }
-                None if inner.ended => Some(None),
+                None if inner.ended => Poll::Ready(None),
                 None => {
-                    inner.waker = Some(waker.clone());
-                    None
+                    inner.waker = Some(context.waker().clone());
+                    Poll::Pending
                 }
             };
             (answer, done)
