@@ -17,7 +17,9 @@ fn dialling(asking: bool) -> Harness {
     harness
 }
 
-const BACK: [(fn(&mut Harness), Cause); 2] = [
+type Back = fn(&mut Harness);
+
+const BACK: [(Back, Cause); 2] = [
     (|harness| harness.client.handle_online(harness.now), Cause::Online),
     (|harness| harness.client.handle_wake(harness.now), Cause::Wake),
 ];

@@ -5,7 +5,9 @@ mod v1_client_common;
 use everwire_core::session::client::*;
 use v1_client_common::*;
 
-const BACK: [(fn(&mut Host), Why); 2] = [
+type Back = fn(&mut Host);
+
+const BACK: [(Back, Why); 2] = [
     (|host| host.client.handle_online(host.now), Why::Online),
     (|host| host.client.handle_wake(host.now), Why::Wake),
 ];
