@@ -64,7 +64,7 @@ inEachBrowser((browser) => {
       await server.restart();
       const all = TEXTS * both.length;
       for (const { name, seen } of both) {
-        await until(seen, 'change', () => seen.lines.length >= all && !seen.lines.some(({ fate }) => fate === 'sent'), { what: `everything at ${name}` });
+        await until(seen, 'change', () => seen.lines.length >= all && !seen.lines.some(({ fate }) => fate === 'sending'), { what: `everything at ${name}` });
       }
       for (const { name, seen } of both) {
         const texts = seen.lines.map(({ text }) => text);
