@@ -66,7 +66,7 @@ fn no_foreign(exports: &[String], ours: &[String]) -> Result<()> {
     }
 }
 
-/// The name of a function without the hash that wasm-bindgen appends: it is another for each build of a crate.
+/// The name of a function without the hash that wasm-bindgen appends: nobody promises that two builds have the same.
 fn plain(name: &str) -> &str {
     match name.rsplit_once('_') {
         Some((plain, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => plain,

@@ -104,7 +104,7 @@ fn Line(entry: Entry) -> impl IntoView {
     let own = fate.is_some();
     let fate = fate.map(|fate| {
         let word = move || match fate.get() {
-            Fate::Sent => "sent".to_owned(),
+            Fate::Sending => "sending".to_owned(),
             Fate::Stored => "stored".to_owned(),
             Fate::Failed(code) => format!("not sent: {code}"),
         };

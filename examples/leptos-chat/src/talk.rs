@@ -20,7 +20,8 @@ struct Text {
 /// What has become of an own message.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Fate {
-    Sent,
+    /// Waiting, or written: only the server can say that it has it.
+    Sending,
     Stored,
     Failed(&'static str),
 }
@@ -129,7 +130,7 @@ impl Talk {
         let (entries, trouble) = (self.entries, self.trouble);
         let content = Text { name: self.name.clone(), text };
         let sending = self.room.send("text", &content);
-        let fate = RwSignal::new(Fate::Sent);
+        let fate = RwSignal::new(Fate::Sending);
         entries.update(|list| {
             list.push(Entry {
                 key: list.len(),
