@@ -14,8 +14,8 @@ use crate::workspace::{root, shown};
 /// The most that `everwire/slim` may cost a page, JavaScript and wasm together, with gzip. 28,000 was the foundation's; the
 /// outbox (policies, time to live, keys, priorities, rate, high-water mark), figures, events, logger and iterators are the rest.
 ///
-/// The design's 32 KiB are missed by 1.3 %: the page's life (+560) and the round trip of the dial (+170) came last. Whatever is taken out next brings this down.
-const SLIM_MAX: u64 = 33_300;
+/// The design's 32 KiB are missed by 1.7 %: the page's life (+560), the round trip of the dial (+170) and dials that hang (+110) came last. Whatever is taken out next brings this down.
+const SLIM_MAX: u64 = 33_400;
 /// The most that the zero-configuration entry may cost.
 const INLINED_MAX: u64 = 40 * 1024;
 /// How far an entry may move from its recorded figure, in percent. Smaller is suspicious too: something may be missing.
