@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket, WebSocketServer } from 'ws';
+import { serve as startPatient } from '../../examples/node-session-server/server.mjs';
 import { inEachBrowser } from './harness/browsers.mjs';
 import { measures } from './harness/measured.mjs';
 import { family } from './harness/programs.mjs';
@@ -77,11 +78,17 @@ inEachBrowser((browser) => {
       return seconds;
     }
 
-    async function serve(mode, traffic) {
+    async function serve(mode, traffic, patient) {
       if (mode === 'best-effort') {
         const plain = await startPlain({ feed: traffic === 'feed' });
         cleanup.push(() => plain.close());
         return plain;
+      }
+      if (patient) {
+        // Asks after 5 minutes of silence; the others end a link that has not answered for 45 s, as they must.
+        const server = await startPatient({ origins: [lab.site.origin], heartbeat: 300_000 });
+        cleanup.push(() => server.close());
+        return { port: Number(new URL(server.url).port), path: '' };
       }
       const server = await startServer(session, { origin: lab.site.origin });
       cleanup.push(() => server.close());
@@ -97,8 +104,8 @@ inEachBrowser((browser) => {
     }
 
     /** `count` wires of a page, each behind a proxy of its own. */
-    async function open({ mode, traffic, count }) {
-      const server = await serve(mode, traffic);
+    async function open({ mode, traffic, count, patient }) {
+      const server = await serve(mode, traffic, patient);
       const proxies = [];
       for (let n = 0; n < count; n++) {
         const proxy = await startProxy({ targetPort: server.port });
@@ -207,7 +214,7 @@ inEachBrowser((browser) => {
       for (const mode of MODES) {
         const stopped = LONG ? 90 : 12;
         test(`the browser stopped for ${stopped} s, link ${what}, ${mode}`, { timeout: TIMEOUT }, async () => {
-          const { proxies } = await open({ mode, traffic: 'idle', count: 1 });
+          const { proxies } = await open({ mode, traffic: 'idle', count: 1, patient: !cut });
           const stoppedAll = family(page.pid);
           cleanup.push(() => stoppedAll.forEach((pid) => signal(pid, 'SIGCONT')));
           stoppedAll.forEach((pid) => signal(pid, 'SIGSTOP'));
