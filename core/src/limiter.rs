@@ -148,7 +148,9 @@ mod tests {
                 now = limiter.next().unwrap();
                 while limiter.take(now) { many += 1 }
             }
-            let gained = u128::from(now.since(began).as_micros()) * u128::from(milli) / u128::from(ONE);
+            // But for the part of a microsecond that a bucket of one cannot keep for the next.
+            let busy = now.since(began).as_micros().saturating_sub(many);
+            let gained = u128::from(busy) * u128::from(milli) / u128::from(ONE);
             prop_assert!(u128::from(many) + 1 >= gained, "{many} of {gained}");
         }
     }

@@ -82,3 +82,18 @@ fn flapping_costs_the_budget() {
     }
     assert_eq!(at_once, 10);
 }
+
+/// What began while the browser said that there is no network is older than the network.
+#[test]
+fn a_dial_that_was_begun_without_a_network_is_begun_anew_with_it() {
+    for asking in [false, true] {
+        let mut harness = dialling(asking);
+        let before = harness.client.link();
+        harness.client.handle_offline(harness.now);
+        harness.pass(ms(100));
+        harness.client.handle_online(harness.now);
+        harness.drain();
+        harness.pass(ms(1));
+        assert_eq!((harness.client.phase(), harness.client.link()), (Phase::Asking, before + 1), "at once");
+    }
+}

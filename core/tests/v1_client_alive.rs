@@ -235,6 +235,27 @@ fn what_others_say_puts_a_verdict_off_no_longer_than_it_may_stand_in_front_of_th
     assert_eq!(queue, None);
 }
 
+/// A page on which nothing is said, taken through one network after another. [LIVE-10]
+#[test]
+fn verdicts_without_traffic_are_forgotten_when_an_idle_link_answers() {
+    let mut host = open_after(ms(50));
+    for network in 0..8 {
+        host.pass_answered(secs(20));
+        host.client.handle_online(host.now);
+        host.drain();
+        assert!(host.until_deadline() < ms(1_010), "network {network}: {:?}", host.until_deadline());
+        host.pass(ms(1_010));
+        assert!(ended_by_verdict(&host), "network {network}");
+        host.done.clear();
+        while host.client.phase() == Phase::Waiting {
+            host.sleep_to_deadline();
+        }
+        host.dial();
+        host.welcome("{}");
+        host.take();
+    }
+}
+
 /// Unconfirmed octets are those since the newest ping that was answered. [LIVE-8] [LIVE-9]
 #[test]
 fn octets_in_front_of_a_ping_are_given_their_time() {

@@ -373,7 +373,7 @@ fn a_verdict_dials_at_once_and_at_most_once_a_minute() {
     assert!(wait > Duration::ZERO && wait < secs(1));
     host.redial();
     host.welcome("{}");
-    host.pass(secs(20));
+    host.pass_answered(secs(20));
     // From the node it is none of ours.
     host.close(4003);
     assert!(host.wait() > Duration::ZERO);

@@ -54,3 +54,18 @@ fn a_dial_that_has_just_begun_goes_on() {
         }
     }
 }
+
+/// What began while the browser said that there is no network is older than the network.
+#[test]
+fn a_dial_that_was_begun_without_a_network_is_begun_anew_with_it() {
+    for asking in [false, true] {
+        let mut host = dialling(asking);
+        let before = host.client.link();
+        host.client.handle_offline(host.now);
+        host.pass(ms(100));
+        host.client.handle_online(host.now);
+        host.drain();
+        host.pass(ms(1));
+        assert_eq!((host.client.phase(), host.client.link()), (Phase::Asking, before + 1), "at once");
+    }
+}

@@ -194,11 +194,11 @@ impl Client {
     }
 
     /// A dial from before the network came back, or from before the machine slept, may hang until it is given up: what it sent is
-    /// lost, and what is sent again comes ever more rarely. Another is begun, but for one that has hardly begun itself.
-    pub(super) fn redial_hung(&mut self, cause: Cause, now: Instant) {
+    /// lost, and what is sent again comes ever more rarely. Another is begun, but for one that has hardly begun itself, with a network.
+    pub(super) fn redial_hung(&mut self, cause: Cause, was_offline: bool, now: Instant) {
         let dialling = matches!(self.phase, Phase::Asking | Phase::Dialling);
         let due = self.timers.at(Timer::Connect).filter(|_| dialling);
-        if due.is_some_and(|due| due.since(now) + HUNG_AFTER <= self.config.connect_timeout) {
+        if due.is_some_and(|due| was_offline || due.since(now) + HUNG_AFTER <= self.config.connect_timeout) {
             self.leave_link(now);
             self.step(Event::Lost);
             self.tell();

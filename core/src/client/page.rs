@@ -18,15 +18,15 @@ impl Client {
         } else {
             self.probe(now);
         }
-        self.redial_hung(Cause::Wake, now);
+        self.redial_hung(Cause::Wake, false, now);
     }
 
     /// The browser says that the network is back.
     pub fn handle_online(&mut self, now: Instant) {
-        self.offline = false;
+        let was_offline = core::mem::take(&mut self.offline);
         self.tell();
         self.probe(now);
-        self.redial_hung(Cause::Online, now);
+        self.redial_hung(Cause::Online, was_offline, now);
     }
 
     /// The browser says that there is no network. It is a hint: an open link is asked, not killed.

@@ -183,11 +183,12 @@ impl Client {
     }
 
     /// A dial from before the network came back, or from before the machine slept, may hang until it is given up: what it sent is
-    /// lost, and what is sent again comes ever more rarely. Another is begun, but for one that has hardly begun itself. [AWAY-11]
-    pub(super) fn redial_hung(&mut self, why: Why, now: Instant) {
+    /// lost, and what is sent again comes ever more rarely. Another is begun, but for one that has hardly begun itself, with a
+    /// network. [AWAY-11]
+    pub(super) fn redial_hung(&mut self, why: Why, was_offline: bool, now: Instant) {
         let dialling = matches!(self.phase, Phase::Asking | Phase::Dialling);
         let due = self.alarms.at(Alarm::Connect).filter(|_| dialling);
-        if due.is_some_and(|due| due.since(now) + HUNG_AFTER <= self.config.connect_timeout) {
+        if due.is_some_and(|due| was_offline || due.since(now) + HUNG_AFTER <= self.config.connect_timeout) {
             let hurried = self.stand().pace.take_budget(now);
             return self.lose(End { hurried, ..End::new(why, Ground::Local) }, now);
         }

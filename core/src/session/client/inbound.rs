@@ -69,7 +69,8 @@ impl Client {
             return self.judge(now);
         }
         if self.phase.is_open() {
-            self.liveness.heard(head.len() as u64 + shape.body_bytes.unwrap_or_default(), now);
+            let octets = (head.len() as u64).saturating_add(shape.body_bytes.unwrap_or_default());
+            self.liveness.heard(octets, now);
         }
         if let Err((Broken { clause }, count)) = self.read(head, shape, body, now) {
             self.broken(clause, count, now);

@@ -203,10 +203,10 @@ impl Client {
     /// The browser says that the network is back.
     pub fn handle_online(&mut self, now: Instant) {
         self.enter(now);
-        self.offline = false;
+        let was_offline = core::mem::take(&mut self.offline);
         self.tell();
         self.suspect(now);
-        self.redial_hung(Why::Online, now);
+        self.redial_hung(Why::Online, was_offline, now);
     }
 
     /// The browser says that there is no network: a hint. An open link is asked, not killed.
@@ -235,7 +235,7 @@ impl Client {
         self.liveness.slept(now);
         self.suspect(now);
         self.enter(now);
-        self.redial_hung(Why::Wake, now);
+        self.redial_hung(Why::Wake, false, now);
     }
 
     /// The page is put away. [BYE-4]

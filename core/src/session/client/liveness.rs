@@ -18,6 +18,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(5);
 const QUIET_MIN: Duration = Duration::from_secs(2);
 /// What comes restarts the time of an answer for so many of its first terms, and what has come since takes its time. [LIVE-8]
 const RESTARTS_MAX: u64 = 10;
+/// A link of this age on which a ping is answered is no slower than is believed, as long as nothing is under way. [LIVE-10]
+const CALM_AFTER: Duration = Duration::from_secs(10);
 /// No first term of a deadline is longer. [LIVE-10]
 const PATIENCE_MAX: Duration = Duration::from_secs(60);
 /// A round trip counts as so much at most. [LIVE-16]
@@ -105,6 +107,8 @@ pub(super) struct Liveness {
     slow: Option<(Long, u8)>,
 
     heartbeat: Duration,
+    /// When this link came into use.
+    begun: Instant,
     last_in: Instant,
     last_out: Instant,
     last_ping: Instant,
@@ -138,6 +142,7 @@ impl Liveness {
             judged: None,
             slow: None,
             heartbeat: Duration::ZERO,
+            begun: start,
             last_in: start,
             last_out: start,
             last_ping: start,
@@ -173,6 +178,7 @@ impl Liveness {
             doublings,
             slow: self.slow,
             heartbeat,
+            begun: now,
             last_in: now,
             last_out: now,
             last_ping: now,
@@ -312,6 +318,9 @@ impl Liveness {
             // Behind so much it is the rate that is measured, not the round trip.
             self.rtt.sample(now.since(ping.at).min(SAMPLE_MAX));
         }
+        if ping.at >= self.calm_at() {
+            self.doublings[Way::Neither as usize] = 0;
+        }
         self.confirmed = ping.end;
         self.last_pong = Some(now);
         true
@@ -391,7 +400,14 @@ impl Liveness {
         let idle = (self.last_out.min(self.last_in) + interval).max(self.last_ping + interval);
         let silence = self.heartbeat + HEARTBEAT_MARGIN;
         let silent = (self.last_in + silence).max(self.last_ping + silence) + self.extra;
-        (!self.is_asking()).then(|| idle.min(silent))
+        let due = idle.min(silent);
+        // The verdict before may have been the network's doing: nobody else asks while nothing is said.
+        let doubted = self.doublings[Way::Neither as usize] > 0;
+        (!self.is_asking()).then(|| if doubted { due.min(self.calm_at().max(self.last_ping)) } else { due })
+    }
+
+    fn calm_at(&self) -> Instant {
+        self.begun + CALM_AFTER
     }
 
     /// When the lowest unsettled number has waited for longer than a round trip explains. [LIVE-7]
