@@ -49,6 +49,12 @@ inEachBrowser((browser) => {
       return { proxy, page };
     }
 
+    /** What is skipped has no `afterEach`. */
+    async function skipped(t, why) {
+      await end();
+      t.skip(why);
+    }
+
     /** Into the cache and back, a few times: whether the page was kept, and how long it took to be open each time. */
     async function goAndReturn(mode) {
       const { proxy, page } = await open(mode);
@@ -113,7 +119,7 @@ inEachBrowser((browser) => {
           if (kept) continue;
           assert.equal(await keepsBare(), false, 'the page was not kept, and one with a bare socket that is closed in pagehide is');
           table.note(browser, 'back from the cache', mode, 'n/a: it keeps no page that has had a socket');
-          return t.skip('it keeps no page that has had a socket');
+          return skipped(t, 'it keeps no page that has had a socket');
         }
         const p95 = table.add(browser, 'back from the cache', mode, 1, seconds, 1);
         assert.ok(p95 <= 1, `open ${p95} s after it was shown`);
@@ -126,7 +132,7 @@ inEachBrowser((browser) => {
           const { proxy, page } = await open(mode);
           if (!page.setOffline) {
             table.note(browser, scenario, mode, 'n/a: its driver has no switch');
-            return t.skip('no switch for the network');
+            return skipped(t, 'no switch for the network');
           }
           await page.evaluate(watch, { url: proxy.url, mode, wires: wires(browser) });
           await life(page, ({ opens }) => opens.every((times) => times.length === 1));

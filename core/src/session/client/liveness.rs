@@ -16,6 +16,8 @@ pub(super) const LATE: Duration = Duration::from_secs(1);
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 /// Steady traffic is not missed any sooner. [LIVE-7]
 const QUIET_MIN: Duration = Duration::from_secs(2);
+/// So many octets that no `ack` confirms are asked about. [LIVE-6]
+const UNREAD_MAX: u64 = 8_192;
 /// What comes restarts the time of an answer for so many of its first terms, and what has come since takes its time. [LIVE-8]
 const RESTARTS_MAX: u64 = 10;
 /// A link of this age on which a ping is answered is no slower than is believed, as long as nothing is under way. [LIVE-10]
@@ -237,6 +239,8 @@ impl Liveness {
         }
         if let Some(through) = through {
             self.flight.confirm(through, self.written, self.rtt.smoothed(), Teller::Ack, now);
+            // It has been read, and stands in front of no answer.
+            self.confirmed = self.confirmed.max(through);
         }
     }
 
@@ -321,7 +325,7 @@ impl Liveness {
         if ping.at >= self.calm_at() {
             self.doublings[Way::Neither as usize] = 0;
         }
-        self.confirmed = ping.end;
+        self.confirmed = self.confirmed.max(ping.end);
         self.last_pong = Some(now);
         true
     }
@@ -403,7 +407,10 @@ impl Liveness {
         let due = idle.min(silent);
         // The verdict before may have been the network's doing: nobody else asks while nothing is said.
         let doubted = self.doublings[Way::Neither as usize] > 0;
-        (!self.is_asking()).then(|| if doubted { due.min(self.calm_at().max(self.last_ping)) } else { due })
+        let due = if doubted { due.min(self.calm_at().max(self.last_ping)) } else { due };
+        // Nothing else tells that `seen` and casts have been read: they would add up, and put off a verdict by hours.
+        let unread = self.sent.is_empty() && self.written.saturating_sub(self.confirmed) >= UNREAD_MAX;
+        (!self.is_asking()).then(|| if unread { self.last_out } else { due })
     }
 
     fn calm_at(&self) -> Instant {
