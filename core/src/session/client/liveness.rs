@@ -252,7 +252,7 @@ impl Liveness {
         for ping in self.pings.iter_mut().filter(|ping| !ping.left) {
             if mutant!(ProbeClockRestarts) {
                 if fell {
-                    ping.begins = now;
+                    (ping.begins, ping.began) = (now, now);
                 }
             } else if ping.end <= left {
                 ping.left = true;
@@ -410,7 +410,7 @@ impl Liveness {
         let due = if doubted { due.min(self.calm_at().max(self.last_ping)) } else { due };
         // Nothing else tells that `seen` and casts have been read: they would add up, and put off a verdict by hours.
         let unread = self.sent.is_empty() && self.written.saturating_sub(self.confirmed) >= UNREAD_MAX;
-        (!self.is_asking()).then(|| if unread { self.last_out } else { due })
+        (!self.is_asking()).then_some(if unread { self.last_out } else { due })
     }
 
     fn calm_at(&self) -> Instant {
