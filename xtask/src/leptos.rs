@@ -1,7 +1,7 @@
 //! `examples/leptos-chat`: built with cargo and wasm-bindgen alone, and what must not be in it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -10,7 +10,6 @@ use crate::package;
 use crate::proc;
 use crate::setup;
 use crate::step::step;
-use crate::wasm::Module;
 use crate::workspace::{self, root, shown};
 
 /// Tells the tests where the built page is.
@@ -52,8 +51,7 @@ fn compile() -> Result<PathBuf> {
 
 /// An application that uses the Rust API finds none of the exports that the npm package is made of in its own wasm.
 pub(crate) fn check_exports() -> Result<()> {
-    let raw = compile()?;
-    no_foreign(&exports(&raw)?, &package::exported()?)
+    no_foreign(&package::own_exports(&compile()?)?, &package::exported()?)
 }
 
 fn no_foreign(exports: &[String], ours: &[String]) -> Result<()> {
@@ -93,11 +91,6 @@ fn cargo(what: &str) -> Result<Command> {
     command.args([what, "--release", "--locked", "--target", setup::WASM, "--manifest-path"]);
     command.arg(source().join("Cargo.toml")).arg("--target-dir").arg(target()?);
     Ok(command)
-}
-
-fn exports(wasm: &Path) -> Result<Vec<String>> {
-    let bytes = fs::read(wasm).map_err(|error| format!("{}: {error}", wasm.display()))?;
-    Ok(Module::read(&bytes)?.exports)
 }
 
 fn source() -> PathBuf {

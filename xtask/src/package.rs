@@ -170,7 +170,7 @@ fn machine(flags: &[&str], work: &Path) -> Result<(PathBuf, PathBuf)> {
 
 /// A Rust application that depends on everwire must not find foreign exports in its own wasm.
 pub(crate) fn check_library() -> Result<()> {
-    match own_exports(&["--no-default-features"])?.first() {
+    match exported_with(&["--no-default-features"])?.first() {
         Some(foreign) => Err(format!("without the feature `npm` the wasm still exports `{foreign}`")),
         None => Ok(()),
     }
@@ -178,13 +178,16 @@ pub(crate) fn check_library() -> Result<()> {
 
 /// What the two modules of the npm package export, by the names of their functions.
 pub(crate) fn exported() -> Result<Vec<String>> {
-    Ok([own_exports(&[])?, own_exports(&SESSION)?].concat())
+    Ok([exported_with(&[])?, exported_with(&SESSION)?].concat())
 }
 
-fn own_exports(flags: &[&str]) -> Result<Vec<String>> {
-    let raw = compile(SHELL, flags, workspace::target()?)?;
-    let mut exports = Module::read(&read(&raw)?)?.exports;
-    // wasm-bindgen's own start with two underscores; the linker exports the memory and two bounds of it.
+fn exported_with(flags: &[&str]) -> Result<Vec<String>> {
+    own_exports(&compile(SHELL, flags, workspace::target()?)?)
+}
+
+/// wasm-bindgen's own start with two underscores; the linker exports the memory and two bounds of it.
+pub(crate) fn own_exports(raw: &Path) -> Result<Vec<String>> {
+    let mut exports = Module::read(&read(raw)?)?.exports;
     exports.retain(|name| !name.starts_with("__") && name != "memory");
     Ok(exports)
 }

@@ -69,8 +69,7 @@ impl Client {
             return self.judge(now);
         }
         if self.phase.is_open() {
-            let octets = (head.len() as u64).saturating_add(shape.body_bytes.unwrap_or_default());
-            self.liveness.heard(octets, now);
+            self.liveness.heard(frame_octets(head, shape), now);
         }
         if let Err((Broken { clause }, count)) = self.read(head, shape, body, now) {
             self.broken(clause, count, now);
@@ -85,8 +84,7 @@ impl Client {
         body: Body<'_>,
         now: Instant,
     ) -> Result<(), (Broken, Count)> {
-        let octets =
-            (head.len() as u64).saturating_add(shape.body_bytes.map_or(0, |body| body.saturating_add(1)));
+        let octets = frame_octets(head, shape);
         let most = if self.phase.is_open() {
             self.link.frame_bytes_max
         } else {
@@ -312,4 +310,9 @@ impl Client {
         self.link.hush_at = Some(leave_at - HUSH.min(stay.halved(1)));
         self.alarms.set(Alarm::Leave, leave_at);
     }
+}
+
+/// Of the header line, and of what is behind it with its LF.
+fn frame_octets(head: &[u8], shape: Shape) -> u64 {
+    (head.len() as u64).saturating_add(shape.body_bytes.map_or(0, |body| body.saturating_add(1)))
 }

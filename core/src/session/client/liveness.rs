@@ -407,7 +407,7 @@ impl Liveness {
         let due = idle.min(silent);
         // The verdict before may have been the network's doing: nobody else asks while nothing is said.
         let doubted = self.doublings[Way::Neither as usize] > 0;
-        let due = if doubted { due.min(self.calm_at().max(self.last_ping)) } else { due };
+        let due = if doubted { due.min(self.calm_at()) } else { due };
         // Nothing else tells that `seen` and casts have been read: they would add up, and put off a verdict by hours.
         let unread = self.sent.is_empty() && self.written.saturating_sub(self.confirmed) >= UNREAD_MAX;
         (!self.is_asking()).then_some(if unread { self.last_out } else { due })
