@@ -38,6 +38,7 @@ mod messages;
 #[doc(hidden)]
 pub mod npm;
 mod page;
+mod queue;
 #[cfg(feature = "session")]
 #[doc(hidden)]
 pub mod session;

@@ -1,12 +1,10 @@
 //! Messages of best effort as a stream.
 
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use everwire_core::State;
@@ -15,7 +13,8 @@ use serde::de::DeserializeOwned;
 
 use crate::Error;
 use crate::envelope::Envelope;
-use crate::takers::{Letter, Queue};
+use crate::queue::Outlet;
+use crate::takers::Letter;
 use crate::wire::{List, Subscription, Wire};
 
 impl Letter for Envelope {
@@ -37,7 +36,7 @@ impl Letter for Envelope {
 /// Of messages that it has not been asked for it keeps the newest 1,024: nothing holds a server of best effort back.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Messages<T> {
-    queue: Rc<RefCell<Queue<Envelope>>>,
+    outlet: Outlet<Envelope, <Envelope as Letter>::Hold>,
     _subscription: Subscription,
     of: PhantomData<fn() -> T>,
 }
@@ -45,10 +44,11 @@ pub struct Messages<T> {
 impl<T> Messages<T> {
     pub(crate) fn new(wire: &Wire, kind: &str) -> Self {
         let (id, queue) = wire.0.host().takers.keep(kind, None);
+        let outlet = Outlet::new(queue);
         if wire.state() == State::Closed {
-            Queue::let_go(&queue);
+            outlet.close();
         }
-        Self { queue, _subscription: wire.subscribe(id, List::Messages), of: PhantomData }
+        Self { outlet, _subscription: wire.subscribe(id, List::Messages), of: PhantomData }
     }
 }
 
@@ -57,13 +57,7 @@ impl<T: DeserializeOwned> Stream for Messages<T> {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let typed = |message: Envelope| message.content().map(|content| Typed { content, message });
-        Queue::poll(&self.queue, context).map(|message| message.map(typed))
-    }
-}
-
-impl<T> Drop for Messages<T> {
-    fn drop(&mut self) {
-        Queue::let_go(&self.queue);
+        self.outlet.poll(context).map(|message| message.map(typed))
     }
 }
 

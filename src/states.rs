@@ -2,14 +2,16 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use everwire_core::State;
 use futures_core::Stream;
+
+use crate::queue::{Outlet, Queue};
 
 /// States that a [`States`] keeps until it is asked: the oldest of more than that are of no use to anybody.
 const STATES_MAX: usize = 64;
@@ -19,7 +21,7 @@ const STATES_MAX: usize = 64;
 /// Of states that nobody asked for it keeps the newest 64.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct States {
-    queue: Rc<RefCell<Queue>>,
+    outlet: Outlet<State, Infallible>,
     /// Kept for its end: each delivery has a type of its own.
     _subscription: Box<dyn Any>,
 }
@@ -27,11 +29,11 @@ pub struct States {
 impl States {
     /// The present state, then those that are told to the handler that is given to `subscribe`.
     pub(crate) fn new<S: 'static>(now: State, subscribe: impl FnOnce(Box<dyn FnMut(State)>) -> S) -> Self {
-        let queue = Rc::new(RefCell::new(Queue::default()));
-        Queue::put(&queue, now);
+        let queue = Rc::new(RefCell::new(Queue::new(STATES_MAX)));
         let teller = Teller(Rc::downgrade(&queue));
+        teller.tell(now);
         let subscription = Box::new(subscribe(Box::new(move |state| teller.tell(state))));
-        Self { queue, _subscription: subscription }
+        Self { outlet: Outlet::new(queue), _subscription: subscription }
     }
 }
 
@@ -39,15 +41,7 @@ impl Stream for States {
     type Item = State;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<State>> {
-        let mut inner = self.queue.borrow_mut();
-        match inner.waiting.pop_front() {
-            Some(state) => Poll::Ready(Some(state)),
-            None if inner.ended => Poll::Ready(None),
-            None => {
-                inner.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
-        }
+        self.outlet.poll(context)
     }
 }
 
@@ -57,51 +51,16 @@ impl fmt::Debug for States {
     }
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<State>,
-    ended: bool,
-    waker: Option<Waker>,
-}
-
-impl Queue {
-    fn put(queue: &RefCell<Self>, state: State) {
-        let waker = {
-            let mut inner = queue.borrow_mut();
-            if inner.ended {
-                return;
-            }
-            inner.ended = state == State::Closed;
-            inner.waiting.push_back(state);
-            if inner.waiting.len() > STATES_MAX {
-                inner.waiting.pop_front();
-            }
-            inner.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn end(queue: &RefCell<Self>) {
-        let waker = {
-            let mut inner = queue.borrow_mut();
-            inner.ended = true;
-            inner.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
 /// What a wire knows of a stream of its states. Its end is that of the wire.
-struct Teller(Weak<RefCell<Queue>>);
+struct Teller(Weak<RefCell<Queue<State, Infallible>>>);
 
 impl Teller {
     fn tell(&self, state: State) {
         if let Some(queue) = self.0.upgrade() {
-            Queue::put(&queue, state);
+            Queue::put(&queue, state, None);
+            if state == State::Closed {
+                Queue::end(&queue);
+            }
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Who takes the messages that come in, in both deliveries: handlers and streams.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::mem;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+
+use crate::queue::Queue;
 
 /// Messages without a hold that one stream keeps for its application: nobody promises to keep them, and no credit
 /// bounds them.
@@ -22,18 +21,11 @@ pub(crate) trait Letter: Clone {
 type Run<M> = Box<dyn FnMut(&M)>;
 
 /// Messages that a stream has not been asked for.
-pub(crate) struct Queue<M: Letter> {
-    waiting: VecDeque<(M, Option<M::Hold>)>,
-    /// Of the message that the stream gave last: it is processed when the next one is asked for.
-    in_hand: Option<M::Hold>,
-    unheld: usize,
-    ended: bool,
-    waker: Option<Waker>,
-}
+pub(crate) type Letters<M> = Queue<M, <M as Letter>::Hold>;
 
 enum Way<M: Letter> {
     Call(RefCell<Run<M>>),
-    Keep(Rc<RefCell<Queue<M>>>),
+    Keep(Rc<RefCell<Letters<M>>>),
 }
 
 struct Taker<M: Letter> {
@@ -65,8 +57,8 @@ impl<M: Letter> Takers<M> {
         self.add(kind, room, Way::Call(RefCell::new(Box::new(run))))
     }
 
-    pub(crate) fn keep(&self, kind: &str, room: Option<&str>) -> (u32, Rc<RefCell<Queue<M>>>) {
-        let queue = Rc::new(RefCell::new(Queue::new()));
+    pub(crate) fn keep(&self, kind: &str, room: Option<&str>) -> (u32, Rc<RefCell<Letters<M>>>) {
+        let queue = Rc::new(RefCell::new(Queue::new(UNHELD_MAX)));
         (self.add(kind, room, Way::Keep(Rc::clone(&queue))), queue)
     }
 
@@ -117,79 +109,5 @@ impl<M: Letter> Takers<M> {
                 Way::Keep(queue) => Queue::put(queue, message.clone(), hold.cloned()),
             }
         }
-    }
-}
-
-impl<M: Letter> Queue<M> {
-    fn new() -> Self {
-        Self { waiting: VecDeque::new(), in_hand: None, unheld: 0, ended: false, waker: None }
-    }
-
-    fn put(queue: &RefCell<Self>, message: M, hold: Option<M::Hold>) {
-        let waker = {
-            let mut inner = queue.borrow_mut();
-            if inner.ended {
-                return;
-            }
-            if hold.is_none() {
-                inner.unheld += 1;
-                if inner.unheld > UNHELD_MAX {
-                    let oldest = inner.waiting.iter().position(|(_, hold)| hold.is_none());
-                    oldest.map(|at| inner.waiting.remove(at));
-                    inner.unheld -= 1;
-                }
-            }
-            inner.waiting.push_back((message, hold));
-            inner.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn end(queue: &RefCell<Self>) {
-        let waker = {
-            let mut inner = queue.borrow_mut();
-            inner.ended = true;
-            inner.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// The next message, as a stream gives it. The one before it is processed.
-    pub(crate) fn poll(queue: &RefCell<Self>, context: &mut Context<'_>) -> Poll<Option<M>> {
-        let (answer, done) = {
-            let mut inner = queue.borrow_mut();
-            let done = inner.in_hand.take();
-            let answer = match inner.waiting.pop_front() {
-                Some((message, hold)) => {
-                    if hold.is_none() {
-                        inner.unheld -= 1;
-                    }
-                    inner.in_hand = hold;
-                    Poll::Ready(Some(message))
-                }
-                None if inner.ended => Poll::Ready(None),
-                None => {
-                    inner.waker = Some(context.waker().clone());
-                    Poll::Pending
-                }
-            };
-            (answer, done)
-        };
-        drop(done);
-        answer
-    }
-
-    /// The stream is gone: what it had not been asked for counts as processed.
-    pub(crate) fn let_go(queue: &RefCell<Self>) {
-        let left = {
-            let mut inner = queue.borrow_mut();
-            inner.ended = true;
-            (mem::take(&mut inner.waiting), inner.in_hand.take())
-        };
-        drop(left);
     }
 }

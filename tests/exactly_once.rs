@@ -10,10 +10,9 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::{Server, install, next_server, until};
+use common::{Server, install, next_item as next, next_server, until};
 use everwire::exactly_once::{self, Event, Undelivered, Wire};
 use everwire::{Error, State};
-use futures_core::Stream;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -86,10 +85,6 @@ fn log(wire: &Wire) -> Rc<RefCell<Vec<Event>>> {
     let to = Rc::clone(&log);
     wire.on_event(move |event| to.borrow_mut().push(event.clone())).keep();
     log
-}
-
-async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
-    poll_fn(|context| Pin::new(&mut *stream).poll_next(context)).await
 }
 
 /// Whether a future is not ready yet.

@@ -8,17 +8,13 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::{Server, connect, greet, open};
+use common::{Server, connect, greet, next_item as next, open};
 use everwire::{Error, State};
 use futures_core::Stream;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
-
-async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
-    poll_fn(|context| Pin::new(&mut *stream).poll_next(context)).await
-}
 
 /// Whether a stream has nothing to give yet.
 async fn waits<S: Stream + Unpin>(stream: &mut S) -> bool {

@@ -1,6 +1,5 @@
 //! One wire, as an application holds it.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -25,10 +24,11 @@ use super::local::{Local, Pending};
 use super::message::{Head, Message, Meta, Octets, Position, Typed};
 use crate::Error;
 use crate::clock::wall_ms;
+use crate::queue::Outlet;
 use crate::session::driver::Driver;
 use crate::slot::Slot;
 use crate::states::States;
-use crate::takers::Queue;
+use crate::takers::Letter;
 use crate::time::of_std;
 
 /// One logical, long-lived connection whose messages arrive exactly once and in order.
@@ -518,7 +518,7 @@ impl Future for Joining {
 /// 1,024.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Messages<T> {
-    queue: Rc<RefCell<Queue<Message>>>,
+    outlet: Outlet<Message, <Message as Letter>::Hold>,
     _subscription: Subscription,
     of: PhantomData<fn() -> T>,
 }
@@ -526,10 +526,11 @@ pub struct Messages<T> {
 impl<T> Messages<T> {
     fn new(wire: &Wire, kind: &str, room: Option<&str>) -> Self {
         let (id, queue) = wire.0.host().takers.keep(kind, room);
+        let outlet = Outlet::new(queue);
         if wire.state() == State::Closed {
-            Queue::let_go(&queue);
+            outlet.close();
         }
-        Self { queue, _subscription: wire.subscribe(id, List::Messages), of: PhantomData }
+        Self { outlet, _subscription: wire.subscribe(id, List::Messages), of: PhantomData }
     }
 }
 
@@ -538,13 +539,7 @@ impl<T: DeserializeOwned> Stream for Messages<T> {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let typed = |message: Message| message.content().map(|content| Typed { content, message });
-        Queue::poll(&self.queue, context).map(|message| message.map(typed))
-    }
-}
-
-impl<T> Drop for Messages<T> {
-    fn drop(&mut self) {
-        Queue::let_go(&self.queue);
+        self.outlet.poll(context).map(|message| message.map(typed))
     }
 }
 

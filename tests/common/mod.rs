@@ -2,10 +2,13 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part of it")]
 
 use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use everwire::{Builder, Event, Wire};
+use futures_core::Stream;
 use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
 
@@ -104,6 +107,11 @@ pub async fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {
         turn().await.unwrap();
     }
+}
+
+/// The next item of a stream, or `None` at its end.
+pub async fn next_item<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    poll_fn(|context| Pin::new(&mut *stream).poll_next(context)).await
 }
 
 /// When the browser comes round again, promises settled.
