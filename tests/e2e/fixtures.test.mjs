@@ -3,19 +3,17 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import { startServer } from '../../examples/node-server/server.mjs';
 import { startBareServer } from './bare-server.mjs';
+import { cleanups } from './harness/cleanup.mjs';
 import { frameReader, logFrames } from './harness/frames.mjs';
 import { root } from './harness/site.mjs';
 import { until } from './harness/wait.mjs';
 import { startProxy } from './proxy.mjs';
 
-const cleanup = [];
-afterEach(async () => {
-  for (const undo of cleanup.splice(0).reverse()) await undo();
-});
+const cleanup = cleanups();
 
 async function serve(start, options) {
   const server = await start(options);

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { WebSocket } from 'ws';
+import { cleanups } from './harness/cleanup.mjs';
 import { missingPackage, packageDir } from './harness/site.mjs';
 import { until } from './harness/wait.mjs';
 import { startProxy } from './proxy.mjs';
@@ -16,10 +17,7 @@ const EVERY_MS = 100;
 /** Suspected after one second, asked, and heard for ten more; a link that is silent both ways is replaced within 3.5 s. */
 const BOUND_MS = 15_000;
 
-const cleanup = [];
-after(async () => {
-  for (const undo of cleanup.splice(0).reverse()) await undo();
-});
+const cleanup = cleanups(after);
 
 // What others say puts the verdict off only as long as it may stand in front of the answer ([LIVE-8]).
 test('sending and receiving 10/s, silent upwards: replaced', { skip }, async () => {

@@ -1,9 +1,10 @@
 // The silences of liveness.test.mjs, met by what a user would pick instead: until when a link that has gone silent is replaced.
 // They are printed and held to nothing; the test holds the silence to being one.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inEachBrowser } from './harness/browsers.mjs';
+import { cleanups } from './harness/cleanup.mjs';
 import { startSteady } from './harness/steady.mjs';
 import { show, table } from './harness/table.mjs';
 import { startProxy } from './proxy.mjs';
@@ -47,12 +48,9 @@ inEachBrowser((browser) => {
   if (browser.name !== 'Chromium' && !LONG) return;
   describe(`the peers' liveness in ${browser.name}`, { timeout: PATIENCE_MS + 120_000 }, () => {
     let lab;
-    const cleanup = [];
+    const cleanup = cleanups();
     before(async () => (lab = await browser.start()));
     after(() => lab?.close());
-    afterEach(async () => {
-      for (const undo of cleanup.splice(0).reverse()) await undo();
-    });
 
     /** One client in every scenario, each wire behind a proxy of its own. One page for a client: browsers bound how many sockets it has. */
     async function open({ client, kind, silenceMs }) {

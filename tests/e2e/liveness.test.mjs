@@ -2,14 +2,16 @@
 // bounds are the design's (docs/DESIGN.md); what is measured goes into a table at the end.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WebSocket, WebSocketServer } from 'ws';
+import { WebSocket } from 'ws';
 import { serve as startPatient } from '../../examples/node-session-server/server.mjs';
 import { inEachBrowser } from './harness/browsers.mjs';
+import { cleanups } from './harness/cleanup.mjs';
 import { measures } from './harness/measured.mjs';
 import { family } from './harness/programs.mjs';
 import { missingPackage, packageDir } from './harness/site.mjs';
+import { startSteady } from './harness/steady.mjs';
 import { startProxy } from './proxy.mjs';
 import { servers, startServer } from './servers-under-test.mjs';
 
@@ -33,54 +35,29 @@ const session = servers.find(({ name, missing }) => name === 'everwire-server' &
 
 const { add: measured, note } = measures('liveness');
 
-/** Answers heartbeats, sends everybody something ten times a second if it is to, and says nothing to anything else. */
-async function startPlain({ feed }) {
-  const wss = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  wss.on('connection', (ws) => {
-    ws.send('{"type":"hello"}');
-    ws.on('message', (data) => `${data}` === '{"type":"heartbeat"}' && ws.send('{"type":"heartbeat"}'));
-  });
-  await new Promise((resolve) => wss.once('listening', resolve));
-  const timer = setInterval(() => feed && wss.clients.forEach((ws) => ws.send('{"type":"text","content":"tick"}')), FEED_MS);
-  return {
-    port: wss.address().port,
-    path: '',
-    close() {
-      clearInterval(timer);
-      wss.clients.forEach((ws) => ws.terminate());
-      return new Promise((resolve) => wss.close(resolve));
-    },
-  };
-}
-
 inEachBrowser((browser) => {
   describe(`liveness in ${browser.name}`, { skip, timeout: 4 * ROUNDS * TIMEOUT }, () => {
     /** Elsewhere it is the same machine that waits: by default only what differs by the browser. */
     const whole = LONG || browser.name === 'Chromium';
     let lab;
     let page;
-    const cleanup = [];
+    const cleanup = cleanups();
     before(async () => (lab = await browser.start()));
     after(() => lab?.close());
-    afterEach(end);
-
-    async function end() {
-      for (const undo of cleanup.splice(0).reverse()) await undo();
-    }
 
     /** Seconds of as many rounds as there are, each with wires of its own. */
     async function rounds(round) {
       const seconds = [];
       for (let n = 0; n < ROUNDS; n++) {
         seconds.push(...(await round()));
-        await end();
+        await cleanup.now();
       }
       return seconds;
     }
 
     async function serve(mode, traffic, patient) {
       if (mode === 'best-effort') {
-        const plain = await startPlain({ feed: traffic === 'feed' });
+        const plain = await startSteady({ kind: 'ws', feed: traffic === 'feed' ? { content: 'tick', everyMs: FEED_MS } : null });
         cleanup.push(() => plain.close());
         return plain;
       }

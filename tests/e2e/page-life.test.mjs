@@ -1,11 +1,12 @@
 // What a page goes through, in each browser: the back/forward cache, in which it must not have a link and after which it has one
 // at once; the browser's own switch of the network.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serve } from '../../examples/node-session-server/server.mjs';
 import { startServer as startEcho } from '../../examples/node-server/server.mjs';
 import { inEachBrowser } from './harness/browsers.mjs';
+import { cleanups } from './harness/cleanup.mjs';
 import { measures } from './harness/measured.mjs';
 import { missingPackage } from './harness/site.mjs';
 import { startProxy } from './proxy.mjs';
@@ -29,15 +30,10 @@ const table = measures('page-life');
 inEachBrowser((browser) => {
   describe(`the life of a page in ${browser.name}`, { skip, timeout: 4 * TIMEOUT }, () => {
     let lab;
-    const cleanup = [];
+    const cleanup = cleanups();
     // Playwright turns the cache off.
     before(async () => (lab = await browser.start({ ignoreDefaultArgs: ['--disable-back-forward-cache'] })));
     after(() => lab?.close());
-    afterEach(end);
-
-    async function end() {
-      for (const undo of cleanup.splice(0).reverse()) await undo();
-    }
 
     async function open(mode) {
       const server = mode === 'exactly-once' ? await serve({ origins: [lab.site.origin] }) : await startEcho();
@@ -51,7 +47,7 @@ inEachBrowser((browser) => {
 
     /** What is skipped has no `afterEach`. */
     async function skipped(t, why) {
-      await end();
+      await cleanup.now();
       t.skip(why);
     }
 
@@ -155,7 +151,7 @@ inEachBrowser((browser) => {
           await page.setOffline(false);
           const { online, opens } = await life(page, ({ opens }) => opens.every((times) => times.length === 2));
           seconds.push(...opens.map(([, back]) => (back - online) / 1000));
-          await end();
+          await cleanup.now();
         }
         const p95 = table.add(browser, scenario, mode, '–', seconds, 1.5);
         assert.ok(p95 <= 1.5, `open ${p95} s after the network came back`);

@@ -1,13 +1,12 @@
 // Tabs in the background of a Chromium that wakes them once a minute, and in front of their servers somebody who drops who has been
 // silent for 45 s. A client whose heartbeat is a timer is dropped; one that answers from its message handler is not.
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server as SocketIoServer } from 'socket.io';
-import { WebSocketServer } from 'ws';
+import { cleanups } from './harness/cleanup.mjs';
 import { dropSilent } from './harness/patience.mjs';
 import { missingPackage, startSite } from './harness/site.mjs';
+import { startSteady } from './harness/steady.mjs';
 import { table } from './harness/table.mjs';
 import { startTabs } from './harness/tabs.mjs';
 import { startProxy } from './proxy.mjs';
@@ -40,37 +39,6 @@ const SAYS = {
   'socket.io': 'socket.io: pings every 25 s',
 };
 
-/** A plain server: it answers nothing, and its pings are messages, for a browser would answer others by itself. */
-async function startPlain(pings) {
-  const wss = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  await new Promise((resolve) => wss.once('listening', resolve));
-  const timer = setInterval(() => pings && wss.clients.forEach((ws) => ws.send('{"type":"ping"}')), SERVER_PINGS_MS);
-  return {
-    port: wss.address().port,
-    path: '',
-    close() {
-      clearInterval(timer);
-      wss.clients.forEach((ws) => ws.terminate());
-      return new Promise((resolve) => wss.close(resolve));
-    },
-  };
-}
-
-async function startSocketIo() {
-  const http = createServer();
-  const io = new SocketIoServer(http, { transports: ['websocket'], serveClient: false });
-  io.on('connection', (socket) => socket.on('text', (content, answer) => answer('answered')));
-  await new Promise((resolve) => http.listen(0, '127.0.0.1', resolve));
-  return {
-    port: http.address().port,
-    path: '',
-    close() {
-      http.closeAllConnections();
-      return new Promise((resolve) => io.close(resolve));
-    },
-  };
-}
-
 /** Runs in the page before anything else: a timer of 1 s, chained as `setInterval` is, and whether the page was ever seen again. */
 function measure() {
   const measured = (window.measured = { last: performance.now(), longest: 0, shown: 0 });
@@ -82,7 +50,7 @@ function measure() {
   document.addEventListener('visibilitychange', () => (measured.shown += document.visibilityState === 'visible'));
 }
 
-const cleanup = [];
+const cleanup = cleanups(after);
 let site;
 let browser;
 before(async () => {
@@ -91,16 +59,14 @@ before(async () => {
   browser = await startTabs({ args: [`--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/${GRACE_S}`] });
   cleanup.push(() => browser.close());
 });
-after(async () => {
-  for (const undo of cleanup.splice(0).reverse()) await undo();
-});
 
 test(`hidden for ${HIDDEN_MS / 1000} s, woken once a minute, dropped after ${PATIENCE_MS / 1000} s of silence`, { skip: missingPackage() }, async () => {
   const started = {
     session: await startServer(session, { origin: site.origin }),
-    pinging: await startPlain(true),
-    quiet: await startPlain(false),
-    'socket.io': await startSocketIo(),
+    // Its pings are messages, for a browser would answer others by itself.
+    pinging: await startSteady({ kind: 'ws', answers: false, feed: { type: 'ping', everyMs: SERVER_PINGS_MS } }),
+    quiet: await startSteady({ kind: 'ws', answers: false }),
+    'socket.io': await startSteady({ kind: 'socket.io' }),
   };
   for (const server of Object.values(started)) cleanup.push(() => server.close());
 

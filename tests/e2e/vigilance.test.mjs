@@ -2,10 +2,11 @@
 // the proxy is counted, control frames included, so that nobody's watching is cheaper for being done out of sight.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { inEachBrowser } from './harness/browsers.mjs';
+import { cleanups } from './harness/cleanup.mjs';
 import { logFrames } from './harness/frames.mjs';
 import { missingPackage, packageDir } from './harness/site.mjs';
 import { startSteady } from './harness/steady.mjs';
@@ -65,12 +66,9 @@ inEachBrowser((browser) => {
   if (browser.name !== 'Chromium' && !LONG) return;
   describe(`vigilance in ${browser.name}`, { skip, timeout: BEATS * BEAT_MS + 120_000 }, () => {
     let lab;
-    const cleanup = [];
+    const cleanup = cleanups();
     before(async () => (lab = await browser.start()));
     after(() => lab?.close());
-    afterEach(async () => {
-      for (const undo of cleanup.splice(0).reverse()) await undo();
-    });
 
     /** A server of its own for each link, so that nobody's messages pass on another's. */
     async function serve({ server, busy }) {

@@ -1,9 +1,10 @@
 // The package as it is built, in each kind of worker of each browser: it connects, sends, receives, lives through a link that is
 // cut, and closes.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { startServer as startEcho } from '../../examples/node-server/server.mjs';
 import { inEachBrowser } from './harness/browsers.mjs';
+import { cleanups } from './harness/cleanup.mjs';
 import { missingPackage } from './harness/site.mjs';
 import { startProxy } from './proxy.mjs';
 import { servers, startServer } from './servers-under-test.mjs';
@@ -17,12 +18,9 @@ inEachBrowser((browser) => {
   describe(`workers in ${browser.name}`, { skip, timeout: TIMEOUT }, () => {
     let lab;
     let page;
-    const cleanup = [];
+    const cleanup = cleanups();
     before(async () => (lab = await browser.start()));
     after(() => lab?.close());
-    afterEach(async () => {
-      for (const undo of cleanup.splice(0).reverse()) await undo();
-    });
 
     /** A page with a worker of this kind: what calls it. */
     async function work(kind) {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before } from 'node:test';
 import { startLab } from './browser.mjs';
 import { browsers } from './browsers.mjs';
+import { cleanups } from './cleanup.mjs';
 import { missingPackage } from './site.mjs';
 import { startProxy } from '../proxy.mjs';
 
@@ -24,7 +25,7 @@ export function kit({ skip = missingPackage(), modules = ['wires'] } = {}) {
   let lab;
   let page = null;
   let tolerated = null;
-  const cleanup = [];
+  const cleanup = cleanups(() => {}); // behind the page, below
 
   before(async () => {
     assert.ok(!browser.missing, browser.missing);
@@ -40,7 +41,7 @@ export function kit({ skip = missingPackage(), modules = ['wires'] } = {}) {
       await (inChromium ? page?.context() : page)?.close();
       page = null;
       tolerated = null;
-      for (const undo of cleanup.splice(0).reverse()) await undo();
+      await cleanup.now();
     }
   });
 

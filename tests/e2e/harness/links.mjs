@@ -1,5 +1,6 @@
 // Never two links at once, as it is seen in two places: by the proxy, which reads what the page has written on each of its
 // connections, and by the page, which counts its sockets. Neither asks the package.
+import { headReader } from './frames.mjs';
 
 /**
  * Watches a proxy in front of one page: `overtaken` are messages of the page on a connection after one on a newer connection. A
@@ -11,7 +12,7 @@ export function watchLinks(proxy) {
   proxy.on('accept', (link) => {
     const record = { id: link.id, messages: 0 };
     audit.links.push(record);
-    const frames = clientFrames((opcode) => {
+    const frames = headReader((opcode) => {
       // Pongs are the browser's own, and a close frame may be late.
       if (opcode > 2) return;
       record.messages += 1;
@@ -21,36 +22,6 @@ export function watchLinks(proxy) {
     link.on('read', (way, chunk) => way === 'up' && frames(chunk));
   });
   return audit;
-}
-
-/** Takes the octets of a client, upgrade and all; calls `frame(opcode)` for the head of each of its frames. */
-export function clientFrames(frame) {
-  let waiting = Buffer.alloc(0);
-  let upgraded = false;
-  let payload = 0; // octets of the present frame that are still to come
-  return (chunk) => {
-    waiting = Buffer.concat([waiting, chunk]);
-    if (!upgraded) {
-      const end = waiting.indexOf('\r\n\r\n');
-      if (end < 0) return;
-      upgraded = true;
-      waiting = waiting.subarray(end + 4);
-    }
-    for (;;) {
-      const gone = Math.min(payload, waiting.length);
-      payload -= gone;
-      waiting = waiting.subarray(gone);
-      if (payload > 0 || waiting.length < 2) return;
-      const short = waiting[1] & 0x7f;
-      const extended = short === 127 ? 8 : short === 126 ? 2 : 0;
-      // A client's frame is masked, with four octets.
-      const head = 2 + extended + 4;
-      if (waiting.length < head) return;
-      payload = extended === 8 ? Number(waiting.readBigUInt64BE(2)) : extended === 2 ? waiting.readUInt16BE(2) : short;
-      frame(waiting[0] & 0x0f);
-      waiting = waiting.subarray(head);
-    }
-  };
 }
 
 /**

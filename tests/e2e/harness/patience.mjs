@@ -1,6 +1,6 @@
 // Somebody who drops whoever says nothing for so long, as load balancers and servers do: it counts frames of any kind, the pongs
 // of the browser included, and does not ask the client.
-import { clientFrames } from './links.mjs';
+import { headReader } from './frames.mjs';
 
 /** Puts a proxy's connections to the test: `dropped` so many, `longest` silence of a client in milliseconds. */
 export function dropSilent(proxy, patienceMs) {
@@ -18,7 +18,7 @@ export function dropSilent(proxy, patienceMs) {
       note(last);
       link.reset();
     }, patienceMs);
-    const frames = clientFrames(() => {
+    const frames = headReader(() => {
       watched.frames += 1;
       note(last);
       last = performance.now();
