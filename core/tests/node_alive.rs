@@ -115,6 +115,33 @@ fn a_slow_link_has_time_for_what_was_written() {
     }
 }
 
+/// [LIVE-3] A client that speaks all the time is asked, too, when much may be unread: else hours of traffic would put its
+/// verdict off by hours.
+#[test]
+fn much_that_is_unread_is_asked_about() {
+    let mut rig = Rig::open(&[]);
+    let taken = |written| Transport { written, taken: written, waiting_other: 0 };
+    let writes = |rig: &mut Rig, octets| {
+        rig.node.handle_transport(taken(octets), rig.now);
+        rig.pass(ms(1));
+        rig.line("seen 0 0 0");
+        pings(rig)
+    };
+    assert_eq!(writes(&mut rig, 65_535), [0; 0]);
+    assert_eq!(writes(&mut rig, 65_536), [1]);
+    assert_eq!(writes(&mut rig, 1_000_000), [0; 0], "one at a time");
+    rig.line("pong 1");
+    assert_eq!(writes(&mut rig, 1_000_001), [2], "what was written behind the first is not confirmed by it");
+    rig.line("pong 2");
+    assert_eq!(writes(&mut rig, 1_065_535), [0; 0]);
+    // It has 20 s, and 16 s for what is unconfirmed.
+    assert_eq!(writes(&mut rig, 1_065_537), [3]);
+    rig.pass(ms(36_384));
+    assert_eq!(rig.closed(), None);
+    rig.pass(ms(1));
+    assert_eq!(rig.closed(), Some((4003, "LIVE-4")));
+}
+
 /// [LIVE-13] [LIVE-14] [ERR-25] [CODE-4002]
 #[test]
 fn an_announced_frame_has_its_time_and_must_come() {

@@ -69,7 +69,7 @@ impl Client {
             return self.judge(now);
         }
         if self.phase.is_open() {
-            self.liveness.heard(frame_octets(head, shape), now);
+            self.liveness.heard(frame_octets(head, shape), head.starts_with(b"pong "), now);
         }
         if let Err((Broken { clause }, count)) = self.read(head, shape, body, now) {
             self.broken(clause, count, now);

@@ -14,7 +14,7 @@ pub(super) const ANNOUNCED_ABOVE: u64 = 16_384;
 pub(super) const LATE: Duration = Duration::from_secs(1);
 /// For an unsettled number one probe in so much time. [LIVE-7]
 const PROBE_EVERY: Duration = Duration::from_secs(5);
-/// Steady traffic is not missed any sooner. [LIVE-7]
+/// Traffic is not missed any sooner. [LIVE-7]
 const QUIET_MIN: Duration = Duration::from_secs(2);
 /// So many octets that no `ack` confirms are asked about. [LIVE-6]
 const UNREAD_MAX: u64 = 8_192;
@@ -184,6 +184,7 @@ impl Liveness {
             last_in: now,
             last_out: now,
             last_ping: now,
+            rhythm: Rhythm::begin(now),
             ..Self::new(self.interval)
         };
     }
@@ -284,6 +285,7 @@ impl Liveness {
             left: false,
         });
         self.last_ping = now;
+        self.rhythm.asked |= self.rhythm.ended_at().is_some_and(|ended| ended <= now);
         x
     }
 
@@ -292,10 +294,12 @@ impl Liveness {
         self.probed = Some(now);
     }
 
-    /// A frame of so many octets has come in.
-    pub(super) fn heard(&mut self, octets: u64, now: Instant) {
+    /// A frame of so many octets has come in; whether it is an answer to a ping, and so says nothing of the traffic.
+    pub(super) fn heard(&mut self, octets: u64, answers: bool, now: Instant) {
         self.heard = self.heard.saturating_add(octets);
-        self.rhythm.arrived(now.since(self.last_in));
+        if !answers {
+            self.rhythm.arrived(now);
+        }
         self.last_in = now;
         self.excused = false;
         self.turn = None;
@@ -424,11 +428,9 @@ impl Liveness {
         (!self.is_asking()).then_some(next)
     }
 
-    /// When steady traffic has been silent for too long. [LIVE-7]
+    /// When traffic has been silent for longer than its rhythm explains. [LIVE-7]
     pub(super) fn quiet_due(&self) -> Option<Instant> {
-        let quiet = self.rhythm.quiet_after()?;
-        (!self.is_asking() && self.last_ping <= self.last_in)
-            .then(|| self.last_in + quiet.max(QUIET_MIN) + self.extra)
+        (!self.is_asking()).then(|| self.rhythm.ended_at())?.map(|ended| ended + self.extra)
     }
 
     /// When the store is to be reported as stalled: it would be if no number of this link were settled until then.
@@ -442,26 +444,41 @@ impl Liveness {
 
 /// Gaps that make a rhythm. [LIVE-7]
 const GAPS: usize = 16;
+/// It has ended after so many times their mean …
+const MEANS: u64 = 8;
+/// … and not before so many times the longest: a feed that stumbles is waited for, and is still one.
+const LONGEST: u64 = 2;
 
-/// The last gaps between frames.
+/// The last gaps between frames that are no answers.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rhythm {
     gaps: [Duration; GAPS],
     sum: Duration,
     many: usize,
+    last: Instant,
+    asked: bool,
 }
 
 impl Rhythm {
-    fn arrived(&mut self, gap: Duration) {
+    fn begin(now: Instant) -> Self {
+        Self { last: now, ..Self::default() }
+    }
+
+    fn arrived(&mut self, now: Instant) {
+        let gap = now.since(self.last);
         let slot = &mut self.gaps[self.many % GAPS];
         self.sum = self.sum - *slot + gap;
         *slot = gap;
         self.many = if self.many + 1 == 2 * GAPS { GAPS } else { self.many + 1 };
+        self.last = now;
+        self.asked = false;
     }
 
-    fn quiet_after(&self) -> Option<Duration> {
+    /// When its end is to be asked about, once.
+    fn ended_at(&self) -> Option<Instant> {
         let mean = Duration::from_micros(self.sum.as_micros() / GAPS as u64);
-        let steady = self.many >= GAPS && self.gaps.iter().all(|gap| *gap <= mean.times(4));
-        steady.then(|| mean.times(8))
+        let longest = self.gaps.into_iter().max().unwrap_or_default();
+        let silence = mean.times(MEANS).max(longest.times(LONGEST)).max(QUIET_MIN);
+        (self.many >= GAPS && !self.asked).then(|| self.last + silence)
     }
 }

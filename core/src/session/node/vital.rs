@@ -9,6 +9,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What one octet takes at the rate that a node reckons with: 4,000 a second. It keeps nothing, so it cannot learn a
 /// rate over many links. [LIVE-4]
 const OCTET_TIME: Duration = Duration::from_micros(250);
+/// So many octets that no `pong` confirms are asked about: they would add up, and put off a verdict by hours. [LIVE-3]
+const UNREAD_MAX: u64 = 65_536;
 /// A timer that is later than this gives no verdict: it asks again. [LIVE-11]
 const LATE: Duration = Duration::from_secs(1);
 /// Pings that are unanswered: the one, and the one that a late timer has sent.
@@ -116,10 +118,11 @@ impl Vital {
         }
     }
 
-    /// When the client is to be asked.
-    pub(super) fn ping_due(&self) -> Option<Instant> {
-        let quiet = self.pings.is_empty() && self.stopped_at.is_none();
-        quiet.then(|| self.heard_at + self.heartbeat + self.grace)
+    /// When the client is to be asked, where so many octets have been written.
+    pub(super) fn ping_due(&self, written: u64) -> Option<Instant> {
+        let asks = self.pings.is_empty() && self.stopped_at.is_none();
+        let unread = written.saturating_sub(self.confirmed) >= UNREAD_MAX;
+        asks.then(|| if unread { self.heard_at } else { self.heard_at + self.heartbeat + self.grace })
     }
 
     /// When it must have answered, where so many octets have been written.
