@@ -14,6 +14,10 @@ import net from 'node:net';
 const HIGH_WATER_BYTES = 256 * 1024;
 // What a link without a rate may have on its way: the product of its delay and of no bandwidth that loopback has.
 const IN_FLIGHT_BYTES_MAX = 16 * 1024 * 1024;
+// So much arrives at once on a link with a rate, or one packet, if that is more: a read of 64 KiB whose first byte came only with
+// its last would be a silence of a second at 50 kB/s, which no link has that is up.
+const SLICE_MS = 10;
+const PACKET_BYTES = 1460;
 const WAYS = ['up', 'down'];
 
 /**
@@ -217,8 +221,11 @@ class Link extends EventEmitter {
         return;
       }
       const now = performance.now();
-      lineFree = Math.max(now, lineFree) + ((chunk?.length ?? 0) / bytesPerSecond) * 1000;
-      queue.push({ chunk, due: lineFree + delay });
+      lineFree = Math.max(now, lineFree);
+      for (const slice of slices(chunk, bytesPerSecond)) {
+        lineFree += ((slice?.length ?? 0) / bytesPerSecond) * 1000;
+        queue.push({ chunk: slice, due: lineFree + delay });
+      }
       queuedBytes += chunk?.length ?? 0;
       if (queuedBytes > roomOf(this.#proxy)) source.pause();
       timer ??= setTimeout(run, Math.max(0, queue[0].due - now));
@@ -230,6 +237,13 @@ class Link extends EventEmitter {
     // `null` stands for the end of the stream, so that the end cannot overtake what is delayed.
     source.on('end', () => push(null));
   }
+}
+
+/** What arrives at once of what was read at once. */
+function slices(chunk, bytesPerSecond) {
+  const most = Math.max(PACKET_BYTES, (bytesPerSecond * SLICE_MS) / 1000);
+  if (!chunk || chunk.length <= most) return [chunk];
+  return Array.from({ length: Math.ceil(chunk.length / most) }, (_, n) => chunk.subarray(Math.floor(n * most), Math.floor((n + 1) * most)));
 }
 
 /** What a link holds: the buffer in front of it, and what is on its way, which is no buffer's. */

@@ -212,6 +212,20 @@ test('bytesPerSecond: a big message takes its time and arrives whole', async () 
   assert.ok(performance.now() - started >= 240, 'a quarter of a second at the least');
 });
 
+test('bytesPerSecond: the first byte does not wait for what was read with it', async () => {
+  proxy.bytesPerSecond = 128 * 1024;
+  const client = dial();
+  await ping(client);
+  const began = performance.now();
+  let waited;
+  client.once('data', () => (waited = performance.now() - began));
+  const answer = read(client, 64 * 1024);
+  client.write(Buffer.alloc(64 * 1024, 'x'));
+  await answer;
+  const all = performance.now() - began;
+  assert.ok(waited < all / 4, `${waited} ms of ${all} ms`);
+});
+
 test('a reset while an end is under way closes every handle', async () => {
   const before = process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
   for (let i = 0; i < 50; i++) {
