@@ -20,10 +20,10 @@ const RETURNS = 5;
 const PAGES = LONG ? 6 : 1;
 /** Each time that the network is off. */
 const OFFLINE_MS = LONG ? 20_000 : 6_000;
-const OFFLINES = LONG ? 5 : 1;
 /** Wires of a page that goes offline. Chromium spreads more dials at once over seconds; others have one dial to a host at a time. */
 const wires = ({ name }) => (name === 'Chromium' ? 6 : 1);
-const TIMEOUT = 300_000;
+const offlines = (browser) => (LONG ? 30 / wires(browser) : 1);
+const TIMEOUT = LONG ? 1_200_000 : 300_000;
 
 const table = measures('page-life');
 
@@ -132,7 +132,7 @@ inEachBrowser((browser) => {
       test(`${mode}: the network is off for ${OFFLINE_MS / 1000} s; open within 1.5 s of its return`, { timeout: TIMEOUT }, async (t) => {
         const scenario = `off for ${OFFLINE_MS / 1000} s by the browser's switch`;
         const seconds = [];
-        for (let n = 0; n < OFFLINES; n++) {
+        for (let n = 0; n < offlines(browser); n++) {
           const { proxy, page } = await open(mode);
           if (!page.setOffline) {
             table.note(browser, scenario, mode, 'n/a: its driver has no switch');

@@ -66,6 +66,11 @@ impl Flow {
         self.seen.written
     }
 
+    /// … and have left.
+    pub(super) fn taken(&self) -> u64 {
+        self.seen.taken
+    }
+
     /// A page or a reply with a body of so many octets is being written.
     pub(super) fn write_big(&mut self, octets: u64) {
         if !self.reports {

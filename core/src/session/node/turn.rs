@@ -121,7 +121,7 @@ impl<P: Content> Node<P> {
         let open = self.serves();
         let written = self.flow.written();
         for (timer, due) in [
-            (NodeTimer::Ping, self.vital.ping_due(written).filter(|_| open)),
+            (NodeTimer::Ping, self.vital.ping_due(self.flow.taken()).filter(|_| open)),
             (NodeTimer::Verdict, self.vital.verdict_due(written).filter(|_| open)),
             (NodeTimer::Stuck, self.flow.stuck_due()),
         ] {

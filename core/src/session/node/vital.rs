@@ -118,10 +118,10 @@ impl Vital {
         }
     }
 
-    /// When the client is to be asked, where so many octets have been written.
-    pub(super) fn ping_due(&self, written: u64) -> Option<Instant> {
+    /// When the client is to be asked, where the transport has taken so many octets.
+    pub(super) fn ping_due(&self, taken: u64) -> Option<Instant> {
         let asks = self.pings.is_empty() && self.stopped_at.is_none();
-        let unread = written.saturating_sub(self.confirmed) >= UNREAD_MAX;
+        let unread = taken.saturating_sub(self.confirmed) >= UNREAD_MAX;
         asks.then(|| if unread { self.heard_at } else { self.heard_at + self.heartbeat + self.grace })
     }
 
