@@ -142,6 +142,28 @@ fn much_that_is_unread_is_asked_about() {
     assert_eq!(rig.closed(), Some((4003, "LIVE-4")));
 }
 
+/// [LIVE-3] What is processed has been read, and is not asked about.
+#[test]
+fn what_is_processed_is_not_asked_about() {
+    for all in [true, false] {
+        let mut rig = Rig::open(&["room_a"]);
+        let mut asked = 0;
+        for n in 1..=40u64 {
+            rig.post_body("room_a", Body { octets: 5_000, ..body(1) });
+            assert_eq!(rig.pushes().len(), 1);
+            let written = n * 5_050;
+            rig.node.handle_transport(Transport { written, taken: written, waiting_other: 0 }, rig.now);
+            rig.pass(ms(1));
+            // The last one is still being processed, or not.
+            let processed = if all { n } else { n - 1 };
+            rig.line(&format!("seen {n} {processed} {}", processed * 5_002));
+            asked += pings(&mut rig).len();
+            rig.line(&format!("pong {asked}"));
+        }
+        assert_eq!((asked, rig.closed()), (if all { 0 } else { 3 }, None));
+    }
+}
+
 /// [LIVE-13] [LIVE-14] [ERR-25] [CODE-4002]
 #[test]
 fn an_announced_frame_has_its_time_and_must_come() {

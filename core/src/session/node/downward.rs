@@ -219,6 +219,7 @@ impl<P: Content> Node<P> {
                 if !self.all_fit(&messages) {
                     return;
                 }
+                self.vital.pushed();
                 NodeFrame::Push { after, upto, messages }
             }
             Outbound::Advance { after, upto } => NodeFrame::Advance { after, upto },

@@ -76,7 +76,11 @@ impl<P: Content> Node<P> {
                 _ => self.broken("ERR-6"),
             },
             FromClient::Seen { s, count, bytes } => {
-                self.held(|feed| feed.handle_seen(s, count, bytes), "CRED-16")
+                self.held(|feed| feed.handle_seen(s, count, bytes), "CRED-16");
+                let outstanding = self.link.as_ref().map(|link| link.feed.outstanding().messages);
+                if outstanding == Some(0) {
+                    self.vital.caught_up();
+                }
             }
             FromClient::Join { room } => self.join(room, now),
             FromClient::Leave { room } => self.leave(room),

@@ -311,6 +311,7 @@ impl<P: Content> Node<P> {
         if let Some(x) = self.flow.report(transport, now) {
             self.write(NodeFrame::Pong { x });
         }
+        self.vital.wrote(self.flow.written());
         self.turn(now);
     }
 

@@ -36,8 +36,12 @@ pub(super) struct Vital {
     /// Those that are unanswered, each with the octets that had been written before it.
     pings: VecDeque<(u64, u64)>,
     pinged_at: Instant,
-    /// The octets that had been written before the newest ping that is answered.
+    /// Octets that have been read: those before the newest ping that is answered, or up to the newest push, if nothing of
+    /// what was pushed is outstanding.
     confirmed: u64,
+    /// Where the newest push ends, once the transport has told.
+    push_end: u64,
+    pushed: bool,
     /// An announced frame is on its way. [LIVE-14]
     grace: Duration,
     late: bool,
@@ -56,6 +60,8 @@ impl Vital {
             pings: VecDeque::new(),
             pinged_at: now,
             confirmed: 0,
+            push_end: 0,
+            pushed: false,
             grace: Duration::ZERO,
             late: false,
             verdict_at: None,
@@ -100,8 +106,25 @@ impl Vital {
             self.pings.front().copied().filter(|(sent, _)| *sent <= x && x <= self.sent)
         {
             self.pings.pop_front();
-            self.confirmed = written;
+            self.confirmed = self.confirmed.max(written);
         }
+    }
+
+    /// A push is being written.
+    pub(super) fn pushed(&mut self) {
+        self.pushed = true;
+    }
+
+    /// So many octets have been written.
+    pub(super) fn wrote(&mut self, written: u64) {
+        if self.pushed {
+            (self.push_end, self.pushed) = (written, false);
+        }
+    }
+
+    /// Everything that was pushed has been processed: nothing need be asked.
+    pub(super) fn caught_up(&mut self) {
+        self.confirmed = self.confirmed.max(self.push_end);
     }
 
     /// Whether anything is read; time in which it is not does not count.
