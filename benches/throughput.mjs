@@ -2,7 +2,9 @@
 // run, in turns.
 //
 //   cargo xtask bench                      everything
-//   node benches/throughput.mjs [--rounds N] [--json FILE]
+//   node benches/throughput.mjs [--rounds N] [--json FILE] [--only WORDS]
+//
+// `--only 'out loopback best effort'` makes the rows that begin so, and no round trips.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -25,7 +27,7 @@ const MESSAGES = { bare: 20_000, everwire: 60_000 };
 /** Before the clock starts: a page that lives for hours has compiled its code. */
 const WARM_UP = { bare: 5_000, everwire: 30_000 };
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, json: { type: 'string' } } });
+const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, json: { type: 'string' }, only: { type: 'string', default: '' } } });
 const rounds = Number(values.rounds);
 
 /** Counts what comes and says so when it was enough; sends as much as it is asked for; or sends everything back. */
@@ -256,6 +258,7 @@ const cases = [
 
 const rows = [];
 for (const [direction, link, log, budget, bareRun, everwireRun] of cases) {
+  if (!`${direction} ${link} ${log}`.startsWith(values.only)) continue;
   const [bares, everwires] = [[], []];
   for (let round = 0; round < rounds; round++) {
     bares.push(await bareRun());
@@ -272,19 +275,24 @@ console.log(table(
     direction, link, log, perSecond(bare), perSecond(everwire), `${ratio.toFixed(2)}× (${least.toFixed(2)} – ${most.toFixed(2)})`, budget ? `≥ ${budget}×` : '–',
   ]),
 ));
-const trips = await inPage(roundTrips, { echoUrl: `${plain}/echo`, sessionUrl: memory.url, count: 2_000, bareContent: BARE_CONTENT, content: CONTENT });
-const at50 = (all) => all[all.length >> 1];
-const at99 = (all) => all[Math.floor(all.length * 0.99)];
-// A page's clock has steps of 0.1 ms, which a mean does not.
-const mean = (all) => all.reduce((sum, ms) => sum + ms, 0) / all.length;
-const roundTripRows = Object.entries(trips).map(([way, all]) => ({
-  way, p50: at50(all), p99: at99(all), mean: mean(all), ratio: at50(all) / at50(trips.bare), meanRatio: mean(all) / mean(trips.bare),
-}));
-console.log(`\nRound trips of one message of ${ENVELOPE_BYTES} bytes, ${trips.bare.length} of each in turns in one page, loopback\n`);
-console.log(table(
-  ['way', 'p50, ms', 'p99, ms', 'mean, ms', 'p50 and mean against the bare socket', 'budget'],
-  roundTripRows.map(({ way, p50, p99, mean, ratio, meanRatio }) => [way, p50.toFixed(2), p99.toFixed(2), mean.toFixed(3), `${ratio.toFixed(2)}×, ${meanRatio.toFixed(2)}×`, way.startsWith('best') ? '≤ 1.10×' : '–']),
-));
+const roundTripRows = values.only ? [] : await roundTripTable();
 if (values.json) writeFileSync(values.json, `${JSON.stringify({ rounds, rows, roundTrips: roundTripRows }, null, 1)}\n`);
 await Promise.all([...Object.values(behind), bare, ...Object.values(servers)].map((one) => one.close()));
 await lab.close();
+
+async function roundTripTable() {
+  const trips = await inPage(roundTrips, { echoUrl: `${plain}/echo`, sessionUrl: memory.url, count: 2_000, bareContent: BARE_CONTENT, content: CONTENT });
+  const at50 = (all) => all[all.length >> 1];
+  const at99 = (all) => all[Math.floor(all.length * 0.99)];
+  // A page's clock has steps of 0.1 ms, which a mean does not.
+  const mean = (all) => all.reduce((sum, ms) => sum + ms, 0) / all.length;
+  const rows = Object.entries(trips).map(([way, all]) => ({
+    way, p50: at50(all), p99: at99(all), mean: mean(all), ratio: at50(all) / at50(trips.bare), meanRatio: mean(all) / mean(trips.bare),
+  }));
+  console.log(`\nRound trips of one message of ${ENVELOPE_BYTES} bytes, ${trips.bare.length} of each in turns in one page, loopback\n`);
+  console.log(table(
+    ['way', 'p50, ms', 'p99, ms', 'mean, ms', 'p50 and mean against the bare socket', 'budget'],
+    rows.map(({ way, p50, p99, mean, ratio, meanRatio }) => [way, p50.toFixed(2), p99.toFixed(2), mean.toFixed(3), `${ratio.toFixed(2)}×, ${meanRatio.toFixed(2)}×`, way.startsWith('best') ? '≤ 1.10×' : '–']),
+  ));
+  return rows;
+}

@@ -86,7 +86,8 @@ export function accept(server, ws, socket) {
     const late = probe ? now - Math.max(heard, probe.at) - 20_000 - (sent - confirmed + announced) / 4 : 0;
     const again = late > 1_000 && !probe.again; // this end has slept, [LIVE-11]
     must(late <= 0 || again, 'LIVE-4', 4003);
-    if (!again && (probe || now - heard < options.heartbeat)) return;
+    const quiet = now - heard < options.heartbeat && sent - confirmed < 65_536; // [LIVE-3]
+    if (!again && (probe || quiet)) return;
     probe = { at: now, sent, again }; write(`ping ${(pings += 1)}`);
   }
 
