@@ -24,6 +24,7 @@ export function utf8Cut(text: string, max: number): string {
 
 /** A view of any buffer or view, from any realm; undefined for all else. */
 export function toBytes(data: unknown): Uint8Array | undefined {
+  if (typeof data !== 'object') return undefined;
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (/ArrayBuffer\]$/.test(Object.prototype.toString.call(data))) return new Uint8Array(data as ArrayBuffer);
   return undefined;

@@ -40,7 +40,7 @@ export function idSource(prefixBits: Uint32Array): Ids {
 export function compose(
   id: string, type: string, sender: string | null, receiver: string | null, content: unknown, meta: Meta | undefined,
 ): Envelope {
-  return { id, type, sender, receiver, content, timestamp: Date.now(), meta: { read: false, delivered: false, ...meta } };
+  return { id, type, sender, receiver, content, timestamp: Date.now(), meta: meta ? { read: false, delivered: false, ...meta } : { read: false, delivered: false } };
 }
 
 /** The frame that carries an envelope; its bytes are taken now. Throws an `EverwireError`. */

@@ -16,6 +16,7 @@ import { frozen, Monitor } from './monitor.ts';
 import { check, checkSignal, fail, type Settings, timeout, waitOptions, within } from './options.ts';
 import { abandon, transmit } from './socket.ts';
 import { Streams } from './streams.ts';
+import { deny, type Told, told } from './told.ts';
 
 /** A message on its way. The frame is all that is kept of the content: whoever needs it parses it again. */
 interface Kept {
@@ -24,16 +25,17 @@ interface Kept {
   frame: Frame;
   bytes: number;
   key: string | undefined;
-  written: boolean;
   signal: AbortSignal | undefined;
-  resolve(receipt: Receipt): void;
-  reject(error: unknown): void;
+  /** Until it is written: what is kept for minutes is to be small. */
+  told: Told<Receipt> | undefined;
   unhook(): void;
 }
 
 type Fields<Name extends keyof WireEventMap> = Omit<WireEventMap[Name], keyof Event>;
 
 const CLOSED = 5;
+/** What a message without options has. */
+const UNHURRIED = /* @__PURE__ */ waitOptions(undefined);
 /** RFC 6455: a close frame has room for 125 bytes, and the code takes two. */
 const REASON_MAX_BYTES = 123;
 /** Messages an iterator keeps until they are pulled. */
@@ -125,55 +127,42 @@ export class Wire extends Announcer {
     return this.#monitor.recent();
   }
 
+  /** A closure in here would cost every message a context of its own. */
   send(type: string, content: unknown, options?: SendOptions | null): Promise<Receipt> {
     const ticket = this.#nextTicket();
+    const ends = told<Receipt>();
     let id = this.#ids.next(ticket);
-    let to, meta, signal: SendOptions['signal'];
-    let resolve!: (receipt: Receipt) => void;
-    let reject!: (error: unknown) => void;
-    const promise = new Promise<Receipt>((yes, no) => {
-      resolve = yes;
-      reject = no;
-    });
-    promise.catch(noop);
-    const refuse = (error: EverwireError, message: () => Envelope) => {
-      reject(error);
-      this.#undelivered(id, type, 'never-written', error.code as UndeliveredEvent['cause'], message);
-    };
-
+    let to: string | null = null;
+    let meta: SendOptions['meta'];
+    let signal: SendOptions['signal'];
     const max = this.#settings.maxMessageBytes;
-    let envelope: Envelope = { id, type, content };
+    let envelope: Envelope | undefined;
     let frame: Frame;
-    let wait: ReturnType<typeof waitOptions>;
+    let wait = UNHURRIED;
     try {
-      ({ to = null, meta, signal, id = id } = options ?? {});
+      if (options) ({ to = null, meta, signal, id = id } = options);
       envelope = compose(id, type, this.#settings.sender, to, content, meta);
       if (signal) checkSignal(signal);
-      wait = waitOptions(options);
+      if (options) wait = waitOptions(options);
       frame = encode(envelope, this.#settings.binary, max);
     } catch (error) {
-      refuse(error instanceof EverwireError ? error : new EverwireError('content', undefined, error), () => envelope);
-      return promise;
+      const told = error instanceof EverwireError ? error : new EverwireError('content', undefined, error);
+      return this.#refuse(ends, envelope ?? { id, type, content }, told);
     }
-    const message = () => decodeOwn(frame);
     // A string has at least as many bytes as units: what is too long need not be measured.
     const bytes = frame.length > max || typeof frame !== 'string' ? frame.length : utf8Length(frame);
-    if (bytes > max) refuse(new EverwireError('too-large'), message);
-    else if (!this.#handle) refuse(new EverwireError('closed'), message);
-    else if (signal?.aborted) refuse(new EverwireError('aborted', undefined, signal.reason), message);
-    else {
-      const { priority, key, ttl } = wait;
-      const kept: Kept = { id, type, frame, bytes, key, written: false, signal, resolve, reject, unhook: noop };
-      const number = this.#keep(ticket, kept);
-      const refused = this.#call('wire_submit', ticket, bytes, priority, number, ttl);
-      if (refused) {
-        this.#forget(ticket);
-        refuse(new EverwireError(codes.refusal[refused - 1]!), message);
-      } else if (!kept.written && this.#kept.has(ticket)) {
-        kept.unhook = onAbort(signal, () => this.#call('wire_abort', ticket));
-      }
+    let refused: ErrorCode | undefined = signal?.aborted ? 'aborted' : bytes > max ? 'too-large' : !this.#handle ? 'closed' : undefined;
+    if (refused) return this.#refuse(ends, envelope, new EverwireError(refused, undefined, signal?.reason), frame);
+    const { priority, key, ttl } = wait;
+    const kept: Kept = { id, type, frame, bytes, key, signal, told: ends, unhook: noop };
+    const number = this.#keep(ticket, kept);
+    refused = codes.refusal[this.#call('wire_submit', ticket, bytes, priority, number, ttl)! - 1];
+    if (refused) {
+      this.#forget(ticket);
+      return this.#refuse(ends, envelope, new EverwireError(refused), frame);
     }
-    return promise;
+    if (signal && kept.told && this.#kept.has(ticket)) this.#abortable(ticket, kept, signal);
+    return ends.promise;
   }
 
   close(options?: CloseOptions | null): Promise<void> {
@@ -208,10 +197,11 @@ export class Wire extends Announcer {
       write: (socket, ticket) => {
         const kept = this.#kept.get(ticket);
         if (!kept || !transmit(socket, kept.frame)) return false;
-        if (!kept.written) {
+        const { told } = kept;
+        if (told) {
           this.#leaveQueue(kept);
           this.#monitor.wrote(kept.bytes);
-          kept.resolve({ level: 'written', durable: false, id: kept.id });
+          told.resolve({ level: 'written', durable: false, id: kept.id });
         }
         return true;
       },
@@ -315,11 +305,11 @@ export class Wire extends Announcer {
   #echoed({ id }: Envelope): void {
     const ticket = this.#ids.ticketOf(id);
     const kept = ticket === undefined ? undefined : this.#kept.get(ticket);
-    if (kept?.written && kept.id === id) this.#call('wire_echoed', ticket!);
+    if (kept && !kept.told && kept.id === id) this.#call('wire_echoed', ticket!);
   }
 
   #leaveQueue(kept: Kept): void {
-    kept.written = true;
+    kept.told = undefined;
     kept.unhook();
     this.#keys.free(kept.key);
     this.#queued--;
@@ -329,18 +319,28 @@ export class Wire extends Announcer {
   #forget(ticket: number): Kept | undefined {
     const kept = this.#kept.get(ticket);
     this.#kept.delete(ticket);
-    if (kept && !kept.written) {
-      this.#leaveQueue(kept);
-      kept.written = false;
-    }
+    if (kept?.told) this.#leaveQueue(kept);
     return kept;
+  }
+
+  #abortable(ticket: number, kept: Kept, signal: AbortSignal): void {
+    kept.unhook = onAbort(signal, () => this.#call('wire_abort', ticket));
+  }
+
+  /** What never came to be a message in the outbox: `frame` if it came so far. */
+  #refuse(ends: Told<Receipt>, envelope: Envelope, error: EverwireError, frame?: Frame): Promise<Receipt> {
+    deny(ends, error);
+    const message = () => (frame === undefined ? envelope : decodeOwn(frame));
+    this.#undelivered(envelope.id as string, envelope.type, 'never-written', error.code as UndeliveredEvent['cause'], message);
+    return ends.promise;
   }
 
   /** A ticket leaves without being settled. */
   #lose(ticket: number, inDoubt: boolean, cause: UndeliveredEvent['cause'], code: ErrorCode, reason?: unknown): void {
+    const told = this.#kept.get(ticket)?.told;
     const kept = this.#forget(ticket);
     if (!kept) return;
-    if (!kept.written) kept.reject(new EverwireError(code, undefined, code === 'aborted' ? kept.signal?.reason : reason));
+    if (told) deny(told, new EverwireError(code, undefined, code === 'aborted' ? kept.signal?.reason : reason));
     this.#undelivered(kept.id, kept.type, inDoubt ? 'in-doubt' : 'never-written', cause, () => decodeOwn(kept.frame));
   }
 
@@ -373,7 +373,7 @@ export class Wire extends Announcer {
   #coreDied = (cause: unknown): void => {
     this.#handle = 0;
     abandon(this.#socket);
-    for (const [ticket, kept] of this.#kept) this.#lose(ticket, kept.written, 'core-died', 'core-died', cause);
+    for (const [ticket, kept] of this.#kept) this.#lose(ticket, !kept.told, 'core-died', 'core-died', cause);
     if (this.#state !== CLOSED) this.#setState(CLOSED);
     if (this.#over) return;
     this.#over = true;
