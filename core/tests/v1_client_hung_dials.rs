@@ -36,6 +36,10 @@ fn a_dial_that_hangs_is_not_waited_for_when_the_network_is_back() {
             );
             host.pass(ms(1));
             assert_eq!((host.client.phase(), host.client.link()), (Phase::Asking, before + 1), "at once");
+            // No token was refused: the same one will do, as for any other dial.
+            host.token_changed = false;
+            host.dialled();
+            assert_eq!((host.client.phase(), host.client.link()), (Phase::Dialling, before + 1));
         }
     }
 }
@@ -67,5 +71,8 @@ fn a_dial_that_was_begun_without_a_network_is_begun_anew_with_it() {
         host.drain();
         host.pass(ms(1));
         assert_eq!((host.client.phase(), host.client.link()), (Phase::Asking, before + 1), "at once");
+        host.token_changed = false;
+        host.dialled();
+        assert_eq!((host.client.phase(), host.client.link()), (Phase::Dialling, before + 1));
     }
 }

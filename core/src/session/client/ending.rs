@@ -76,9 +76,10 @@ impl Client {
         }
         let standing = self.stand();
         standing.credential = if welcomed { Credential::Stale } else { Credential::Refused };
-        let hurried = standing.pace.take_budget(now);
+        let at_once = standing.pace.take_budget(now);
         self.notice(Notice::TokenRefused);
-        self.lose(End { hurried, ..end }, now);
+        self.lose(End { at_once, ..end }, now);
+        self.stand().hurried = at_once;
     }
 
     /// A token was given for a dial; false if it must not be shown now.

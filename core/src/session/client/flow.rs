@@ -26,13 +26,13 @@ pub(super) struct End {
     /// How this end closes, if it does.
     pub(super) close: Option<Close>,
     pub(super) sending: LinkEnd,
-    /// The next dial waits for nothing: a token was refused, and the budget allows to ask for another.
-    pub(super) hurried: bool,
+    /// The next dial waits for nothing, for the budget allows it.
+    pub(super) at_once: bool,
 }
 
 impl End {
     pub(super) fn new(why: Why, ground: Ground) -> Self {
-        Self { why, code: 0, ground, close: None, sending: LinkEnd::Other, hurried: false }
+        Self { why, code: 0, ground, close: None, sending: LinkEnd::Other, at_once: false }
     }
 
     pub(super) fn closing(self, code: u16, reason: &'static str) -> Self {
@@ -189,8 +189,8 @@ impl Client {
         let dialling = matches!(self.phase, Phase::Asking | Phase::Dialling);
         let due = self.alarms.at(Alarm::Connect).filter(|_| dialling);
         if due.is_some_and(|due| was_offline || due.since(now) + HUNG_AFTER <= self.config.connect_timeout) {
-            let hurried = self.stand().pace.take_budget(now);
-            return self.lose(End { hurried, ..End::new(why, Ground::Local) }, now);
+            let at_once = self.stand().pace.take_budget(now);
+            return self.lose(End { at_once, ..End::new(why, Ground::Local) }, now);
         }
         self.redial(why, now);
     }
@@ -242,7 +242,7 @@ impl Client {
         let due = if self.offline && !wish {
             self.stand().pace.count();
             self.due_offline(now)
-        } else if end.hurried {
+        } else if end.at_once {
             if !wish {
                 self.stand().pace.count();
             }
@@ -250,7 +250,7 @@ impl Client {
         } else {
             self.due(end.ground, failed, now)
         };
-        self.stand().hurried = end.hurried && !wish;
+        self.stand().hurried = false;
         self.step(Event::Ended);
         self.wait_until(due);
         self.tell();

@@ -183,9 +183,9 @@ impl Client {
             return self.redial(Why::Wish, now);
         }
         self.say_bye();
-        let hurried = self.stand().pace.take_budget(now);
+        let at_once = self.stand().pace.take_budget(now);
         let end = End::new(Why::Wish, Ground::Local).closing(1000, "");
-        self.lose(End { hurried, ..end }, now);
+        self.lose(End { at_once, ..end }, now);
     }
 
     // ---- the page ----
