@@ -22,6 +22,8 @@ inEachBrowser((browser) => {
         const result = await page.evaluate(watchImports, { echo: echo.url, session: `ws://127.0.0.1:${server.port}${server.path}` });
         assert.deepEqual(result.atImport, [], 'what importing has used');
         for (const used of ['setTimeout', 'getRandomValues', 'WebSocket', 'Module']) assert.ok(result.atConnect.includes(used), `the watch sees ${used}`);
+        // What a page holds goes with it, as the README's table says; nothing is written that might or might not outlast it.
+        assert.deepEqual(result.atConnect.filter((name) => /storage|indexedDB/i.test(name)), [], 'what wires store');
         assert.deepEqual(result.levels, ['written', 'stored']);
         assert.deepEqual(await page.problems(), []);
       } finally {
