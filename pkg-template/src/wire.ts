@@ -26,9 +26,18 @@ interface Kept {
   key: string | undefined;
   written: boolean;
   signal: AbortSignal | undefined;
-  resolve(receipt: Receipt): void;
-  reject(error: unknown): void;
+  /** What it came to within the call that sends it, or what its sender waits for. */
+  promise: Promise<Receipt> | undefined;
+  resolve: ((receipt: Receipt) => void) | undefined;
+  reject: ((error: unknown) => void) | undefined;
   unhook(): void;
+}
+
+/** Nobody need take it: `undelivered` tells of it too. */
+function refused(error: unknown): Promise<never> {
+  const promise = Promise.reject(error);
+  promise.catch(noop);
+  return promise;
 }
 
 type Fields<Name extends keyof WireEventMap> = Omit<WireEventMap[Name], keyof Event>;
@@ -38,8 +47,6 @@ const CLOSED = 5;
 const REASON_MAX_BYTES = 123;
 /** Messages an iterator keeps until they are pulled. */
 const UNPULLED_MAX = 1024;
-/** Told by methods of their own, or of every message. */
-const UNNOTED = new Set(['settled', 'undelivered', 'error']);
 
 export class Wire extends Announcer {
   #settings: Settings;
@@ -127,53 +134,42 @@ export class Wire extends Announcer {
 
   send(type: string, content: unknown, options?: SendOptions | null): Promise<Receipt> {
     const ticket = this.#nextTicket();
+    const max = this.#settings.maxMessageBytes;
     let id = this.#ids.next(ticket);
     let to, meta, signal: SendOptions['signal'];
-    let resolve!: (receipt: Receipt) => void;
-    let reject!: (error: unknown) => void;
-    const promise = new Promise<Receipt>((yes, no) => {
-      resolve = yes;
-      reject = no;
-    });
-    promise.catch(noop);
-    const refuse = (error: EverwireError, message: () => Envelope) => {
-      reject(error);
-      this.#undelivered(id, type, 'never-written', error.code as UndeliveredEvent['cause'], message);
-    };
-
-    const max = this.#settings.maxMessageBytes;
     let envelope: Envelope = { id, type, content };
-    let frame: Frame;
+    let frame: Frame | undefined;
     let wait: ReturnType<typeof waitOptions>;
+    let bytes: number;
     try {
       ({ to = null, meta, signal, id = id } = options ?? {});
       envelope = compose(id, type, this.#settings.sender, to, content, meta);
       if (signal) checkSignal(signal);
       wait = waitOptions(options);
       frame = encode(envelope, this.#settings.binary, max);
-    } catch (error) {
-      refuse(error instanceof EverwireError ? error : new EverwireError('content', undefined, error), () => envelope);
-      return promise;
+      // A string has at least as many bytes as units: what is too long need not be measured.
+      bytes = frame.length > max || typeof frame !== 'string' ? frame.length : utf8Length(frame);
+      if (bytes > max) throw new EverwireError('too-large');
+      if (!this.#handle) throw new EverwireError('closed');
+      if (signal?.aborted) throw new EverwireError('aborted', undefined, signal.reason);
+    } catch (thrown) {
+      const error = thrown instanceof EverwireError ? thrown : new EverwireError('content', undefined, thrown);
+      this.#undelivered(id, type, 'never-written', error.code as UndeliveredEvent['cause'], frame ?? envelope);
+      return refused(error);
     }
-    const message = () => decodeOwn(frame);
-    // A string has at least as many bytes as units: what is too long need not be measured.
-    const bytes = frame.length > max || typeof frame !== 'string' ? frame.length : utf8Length(frame);
-    if (bytes > max) refuse(new EverwireError('too-large'), message);
-    else if (!this.#handle) refuse(new EverwireError('closed'), message);
-    else if (signal?.aborted) refuse(new EverwireError('aborted', undefined, signal.reason), message);
-    else {
-      const { priority, key, ttl } = wait;
-      const kept: Kept = { id, type, frame, bytes, key, written: false, signal, resolve, reject, unhook: noop };
-      const number = this.#keep(ticket, kept);
-      const refused = this.#call('wire_submit', ticket, bytes, priority, number, ttl);
-      if (refused) {
-        this.#forget(ticket);
-        refuse(new EverwireError(codes.refusal[refused - 1]!), message);
-      } else if (!kept.written && this.#kept.has(ticket)) {
-        kept.unhook = onAbort(signal, () => this.#call('wire_abort', ticket));
-      }
+    const { priority, key, ttl } = wait;
+    const kept: Kept = {
+      id, type, frame, bytes, key, written: false, signal, promise: undefined, resolve: undefined, reject: undefined, unhook: noop,
+    };
+    const number = this.#keep(ticket, kept);
+    const refusal = this.#call('wire_submit', ticket, bytes, priority, number, ttl);
+    if (refusal) {
+      const code = codes.refusal[refusal - 1]!;
+      this.#lose(ticket, false, code, code);
     }
-    return promise;
+    // A promise that has its answer from the start needs no functions to give it one.
+    if (kept.promise) return kept.promise;
+    return this.#wait(ticket, kept);
   }
 
   close(options?: CloseOptions | null): Promise<void> {
@@ -211,7 +207,9 @@ export class Wire extends Announcer {
         if (!kept.written) {
           this.#leaveQueue(kept);
           this.#monitor.wrote(kept.bytes);
-          kept.resolve({ level: 'written', durable: false, id: kept.id });
+          const receipt: Receipt = { level: 'written', durable: false, id: kept.id };
+          if (kept.resolve) kept.resolve(receipt);
+          else kept.promise = Promise.resolve(receipt);
         }
         return true;
       },
@@ -228,7 +226,7 @@ export class Wire extends Announcer {
       settled: (ticket) => {
         const kept = this.#forget(ticket);
         if (kept) this.#monitor.settled++;
-        if (kept && this.hears('settled')) this.#emit('settled', () => ({ id: kept.id, messageType: kept.type }));
+        if (kept && this.hears('settled')) this.#tell('settled', () => ({ id: kept.id, messageType: kept.type }));
       },
       dropped: (ticket, reason) => {
         const name = codes.reason[reason]!;
@@ -318,6 +316,15 @@ export class Wire extends Announcer {
     if (kept?.written && kept.id === id) this.#call('wire_echoed', ticket!);
   }
 
+  /** What the sender of a message that waits is given. Not within `send`, which would pay for the functions with every message. */
+  #wait(ticket: number, kept: Kept): Promise<Receipt> {
+    kept.unhook = onAbort(kept.signal, () => this.#call('wire_abort', ticket));
+    return (kept.promise = new Promise((resolve, reject) => {
+      kept.resolve = resolve;
+      kept.reject = reject;
+    }));
+  }
+
   #leaveQueue(kept: Kept): void {
     kept.written = true;
     kept.unhook();
@@ -340,15 +347,23 @@ export class Wire extends Announcer {
   #lose(ticket: number, inDoubt: boolean, cause: UndeliveredEvent['cause'], code: ErrorCode, reason?: unknown): void {
     const kept = this.#forget(ticket);
     if (!kept) return;
-    if (!kept.written) kept.reject(new EverwireError(code, undefined, code === 'aborted' ? kept.signal?.reason : reason));
-    this.#undelivered(kept.id, kept.type, inDoubt ? 'in-doubt' : 'never-written', cause, () => decodeOwn(kept.frame));
+    if (!kept.written) {
+      const error = new EverwireError(code, undefined, code === 'aborted' ? kept.signal?.reason : reason);
+      if (kept.reject) {
+        // Only now: of those that are written each would have a second promise for nothing.
+        kept.promise!.catch(noop);
+        kept.reject(error);
+      } else kept.promise = refused(error);
+    }
+    this.#undelivered(kept.id, kept.type, inDoubt ? 'in-doubt' : 'never-written', cause, kept.frame);
   }
 
   #undelivered(
-    id: string, messageType: string, reason: UndeliveredEvent['reason'], cause: UndeliveredEvent['cause'], message: () => Envelope,
+    id: string, messageType: string, reason: UndeliveredEvent['reason'], cause: UndeliveredEvent['cause'], message: Frame | Envelope,
   ): void {
     this.#monitor.undelivered(reason, cause);
-    this.#emit('undelivered', () => ({ id, messageType, reason, cause, message: message() }));
+    // One function a message: of a burst that nobody confirms most come here.
+    this.#queue(() => this.announce('undelivered', () => ({ id, messageType, reason, cause, message: decodeOwn(message) })));
   }
 
   #setState(state: number): void {
@@ -384,12 +399,17 @@ export class Wire extends Announcer {
 
   #error(error: EverwireError, missed?: () => void): void {
     this.#monitor.failed(error.code);
-    this.#emit('error', () => ({ error }), missed);
+    this.#tell('error', () => ({ error }), missed);
+  }
+
+  /** Notes an event and queues it. */
+  #emit<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>): void {
+    this.#monitor.note(name, fields());
+    this.#tell(name, fields);
   }
 
   /** Queues an event; it is made only if someone has ever listened. `missed` runs if nobody got it. */
-  #emit<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>, missed?: () => void): void {
-    if (!UNNOTED.has(name)) this.#monitor.note(name, fields());
+  #tell<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>, missed?: () => void): void {
     this.#queue(() => this.announce(name, fields, missed));
   }
 
