@@ -8,6 +8,7 @@
 //! 4. arm the one timer at the next deadline.
 
 use std::cell::{Cell, RefCell};
+use std::mem;
 use std::rc::{Rc, Weak};
 
 use everwire_core::session::up::Outgoing;
@@ -218,7 +219,7 @@ impl<H: Host> Driver<H> {
             yard::sweep();
         }
         let mut clock = self.clock.get();
-        let (now, slept) = clock.read();
+        let (now, slept) = clock.read(place != Place::Export);
         self.clock.set(clock);
         self.look_at_buffer(now);
         if slept {
@@ -246,15 +247,16 @@ impl<H: Host> Driver<H> {
         if self.draining.replace(true) {
             return;
         }
+        let mut acted = false;
         loop {
             let action = self.client.borrow_mut().poll();
             if let Some(action) = action {
                 self.perform(action, now);
-                continue;
-            }
-            // What was written may have left already: then there is more to do at once.
-            self.look_at_buffer(now);
-            if self.client.borrow().is_idle() {
+                acted = true;
+            } else if mem::take(&mut acted) {
+                // What was written may have left already: then there is more to do at once.
+                self.look_at_buffer(now);
+            } else {
                 break;
             }
         }

@@ -3,11 +3,12 @@
 const encoder = /* @__PURE__ */ new TextEncoder();
 // `encodeInto` a scratch buffer takes a sixth of what `encode().length` does.
 const scratch = /* @__PURE__ */ new Uint8Array(8192);
-// And this a third of that: for 240 characters 0.36 µs in Chromium, where `encodeInto` takes 1.05.
-const ascii = /^[\0-\x7f]*$/;
+// And asking for what is not ASCII a twentieth of that: 16 ns in Chromium for 220 characters, where `encodeInto` takes 400,
+// and the same question as `/^[\0-\x7f]*$/` 135: a search for one set of characters it does with vectors.
+const wide = /[\x80-\uffff]/;
 
 export function utf8Length(text: string): number {
-  if (text.length < 4096 && ascii.test(text)) return text.length;
+  if (text.length < 4096 && !wide.test(text)) return text.length;
   let { read, written } = encoder.encodeInto(text, scratch);
   while (read < text.length) {
     const more = encoder.encodeInto(text.slice(read), scratch);

@@ -31,7 +31,8 @@ export function idSource(prefixBits: Uint32Array): Ids {
         crypto.getRandomValues(pool);
         used = 0;
       }
-      return prefix + ticket.toString(36) + '-' + pool[used++]!.toString(36);
+      // The short ones first: fewer strings on the way to the long one.
+      return prefix + (ticket.toString(36) + '-' + pool[used++]!.toString(36));
     },
     ticketOf: (id) => (typeof id === 'string' && id.startsWith(prefix) ? parseInt(id.slice(prefix.length), 36) : undefined),
   };
@@ -40,7 +41,7 @@ export function idSource(prefixBits: Uint32Array): Ids {
 export function compose(
   id: string, type: string, sender: string | null, receiver: string | null, content: unknown, meta: Meta | undefined,
 ): Envelope {
-  return { id, type, sender, receiver, content, timestamp: Date.now(), meta: meta ? { read: false, delivered: false, ...meta } : { read: false, delivered: false } };
+  return { id, type, sender, receiver, content, timestamp: Date.now(), meta: { read: false, delivered: false, ...meta } };
 }
 
 /** The frame that carries an envelope; its bytes are taken now. Throws an `EverwireError`. */
@@ -80,9 +81,9 @@ function stringify(value: unknown): string {
   }
 }
 
-/** The envelope in a frame of our own. */
-export function decodeOwn(frame: Frame): Envelope {
-  return typeof frame === 'string' ? JSON.parse(frame) : splitBinary(frame)!;
+/** The envelope in a frame of our own; of one that never became a frame, itself. */
+export function decodeOwn(message: Frame | Envelope): Envelope {
+  return typeof message === 'string' ? JSON.parse(message) : message instanceof Uint8Array ? splitBinary(message)! : message;
 }
 
 /** What one incoming frame holds. */
@@ -94,7 +95,7 @@ export interface Inspected {
 }
 
 export function inspect(data: unknown, binary: boolean, max: number): Inspected {
-  const raw = typeof data === 'string' ? undefined : toBytes(data);
+  const raw = toBytes(data);
   // A string has at least as many bytes as units: what is too long need not be measured.
   const bytes = raw ? raw.length : typeof data !== 'string' ? 0 : data.length > max ? data.length : utf8Length(data);
   const messages: Envelope[] = [];

@@ -49,6 +49,8 @@ export class Instance {
   /** Received messages: they come after the events of the same entry, `open` above all. */
   #messages: Task[] = [];
   #flushing = false;
+  /** A microtask that flushes is on its way: one is enough for a turn. */
+  #coming = false;
 
   constructor(module: WebAssembly.Module) {
     const glue = createGlue();
@@ -123,7 +125,12 @@ export class Instance {
 
   #soon(): void {
     // Not queueMicrotask: test frameworks replace it.
-    void Promise.resolve().then(() => this.#flush());
+    if (this.#coming) return;
+    this.#coming = true;
+    void Promise.resolve().then(() => {
+      this.#coming = false;
+      this.#flush();
+    });
   }
 
   #flush(): void {

@@ -16,7 +16,6 @@ import { frozen, Monitor } from './monitor.ts';
 import { check, checkSignal, fail, type Settings, timeout, waitOptions, within } from './options.ts';
 import { abandon, transmit } from './socket.ts';
 import { Streams } from './streams.ts';
-import { deny, type Told, told } from './told.ts';
 
 /** A message on its way. The frame is all that is kept of the content: whoever needs it parses it again. */
 interface Kept {
@@ -25,23 +24,29 @@ interface Kept {
   frame: Frame;
   bytes: number;
   key: string | undefined;
+  written: boolean;
   signal: AbortSignal | undefined;
-  /** Until it is written: what is kept for minutes is to be small. */
-  told: Told<Receipt> | undefined;
+  /** What it came to within the call that sends it, or what its sender waits for. */
+  promise: Promise<Receipt> | undefined;
+  resolve: ((receipt: Receipt) => void) | undefined;
+  reject: ((error: unknown) => void) | undefined;
   unhook(): void;
+}
+
+/** Nobody need take it: `undelivered` tells of it too. */
+function refused(error: unknown): Promise<never> {
+  const promise = Promise.reject(error);
+  promise.catch(noop);
+  return promise;
 }
 
 type Fields<Name extends keyof WireEventMap> = Omit<WireEventMap[Name], keyof Event>;
 
 const CLOSED = 5;
-/** What a message without options has. */
-const UNHURRIED = /* @__PURE__ */ waitOptions(undefined);
 /** RFC 6455: a close frame has room for 125 bytes, and the code takes two. */
 const REASON_MAX_BYTES = 123;
 /** Messages an iterator keeps until they are pulled. */
 const UNPULLED_MAX = 1024;
-/** Told by methods of their own, or of every message. */
-const UNNOTED = new Set(['settled', 'undelivered', 'error']);
 
 export class Wire extends Announcer {
   #settings: Settings;
@@ -127,42 +132,44 @@ export class Wire extends Announcer {
     return this.#monitor.recent();
   }
 
-  /** A closure in here would cost every message a context of its own. */
   send(type: string, content: unknown, options?: SendOptions | null): Promise<Receipt> {
     const ticket = this.#nextTicket();
-    const ends = told<Receipt>();
-    let id = this.#ids.next(ticket);
-    let to: string | null = null;
-    let meta: SendOptions['meta'];
-    let signal: SendOptions['signal'];
     const max = this.#settings.maxMessageBytes;
-    let envelope: Envelope | undefined;
-    let frame: Frame;
-    let wait = UNHURRIED;
+    let id = this.#ids.next(ticket);
+    let to, meta, signal: SendOptions['signal'];
+    let envelope: Envelope = { id, type, content };
+    let frame: Frame | undefined;
+    let wait: ReturnType<typeof waitOptions>;
+    let bytes: number;
     try {
-      if (options) ({ to = null, meta, signal, id = id } = options);
+      ({ to = null, meta, signal, id = id } = options ?? {});
       envelope = compose(id, type, this.#settings.sender, to, content, meta);
       if (signal) checkSignal(signal);
-      if (options) wait = waitOptions(options);
+      wait = waitOptions(options);
       frame = encode(envelope, this.#settings.binary, max);
-    } catch (error) {
-      const told = error instanceof EverwireError ? error : new EverwireError('content', undefined, error);
-      return this.#refuse(ends, envelope ?? { id, type, content }, told);
+      // A string has at least as many bytes as units: what is too long need not be measured.
+      bytes = frame.length > max || typeof frame !== 'string' ? frame.length : utf8Length(frame);
+      if (bytes > max) throw new EverwireError('too-large');
+      if (!this.#handle) throw new EverwireError('closed');
+      if (signal?.aborted) throw new EverwireError('aborted', undefined, signal.reason);
+    } catch (thrown) {
+      const error = thrown instanceof EverwireError ? thrown : new EverwireError('content', undefined, thrown);
+      this.#undelivered(id, type, 'never-written', error.code as UndeliveredEvent['cause'], frame ?? envelope);
+      return refused(error);
     }
-    // A string has at least as many bytes as units: what is too long need not be measured.
-    const bytes = frame.length > max || typeof frame !== 'string' ? frame.length : utf8Length(frame);
-    let refused: ErrorCode | undefined = signal?.aborted ? 'aborted' : bytes > max ? 'too-large' : !this.#handle ? 'closed' : undefined;
-    if (refused) return this.#refuse(ends, envelope, new EverwireError(refused, undefined, signal?.reason), frame);
     const { priority, key, ttl } = wait;
-    const kept: Kept = { id, type, frame, bytes, key, signal, told: ends, unhook: noop };
+    const kept: Kept = {
+      id, type, frame, bytes, key, written: false, signal, promise: undefined, resolve: undefined, reject: undefined, unhook: noop,
+    };
     const number = this.#keep(ticket, kept);
-    refused = codes.refusal[this.#call('wire_submit', ticket, bytes, priority, number, ttl)! - 1];
-    if (refused) {
-      this.#forget(ticket);
-      return this.#refuse(ends, envelope, new EverwireError(refused), frame);
+    const refusal = this.#call('wire_submit', ticket, bytes, priority, number, ttl);
+    if (refusal) {
+      const code = codes.refusal[refusal - 1]!;
+      this.#lose(ticket, false, code, code);
     }
-    if (signal && kept.told && this.#kept.has(ticket)) this.#abortable(ticket, kept, signal);
-    return ends.promise;
+    // A promise that has its answer from the start needs no functions to give it one.
+    if (kept.promise) return kept.promise;
+    return this.#wait(ticket, kept);
   }
 
   close(options?: CloseOptions | null): Promise<void> {
@@ -197,11 +204,12 @@ export class Wire extends Announcer {
       write: (socket, ticket) => {
         const kept = this.#kept.get(ticket);
         if (!kept || !transmit(socket, kept.frame)) return false;
-        const { told } = kept;
-        if (told) {
+        if (!kept.written) {
           this.#leaveQueue(kept);
           this.#monitor.wrote(kept.bytes);
-          told.resolve({ level: 'written', durable: false, id: kept.id });
+          const receipt: Receipt = { level: 'written', durable: false, id: kept.id };
+          if (kept.resolve) kept.resolve(receipt);
+          else kept.promise = Promise.resolve(receipt);
         }
         return true;
       },
@@ -218,7 +226,7 @@ export class Wire extends Announcer {
       settled: (ticket) => {
         const kept = this.#forget(ticket);
         if (kept) this.#monitor.settled++;
-        if (kept && this.hears('settled')) this.#emit('settled', () => ({ id: kept.id, messageType: kept.type }));
+        if (kept && this.hears('settled')) this.#tell('settled', () => ({ id: kept.id, messageType: kept.type }));
       },
       dropped: (ticket, reason) => {
         const name = codes.reason[reason]!;
@@ -305,11 +313,20 @@ export class Wire extends Announcer {
   #echoed({ id }: Envelope): void {
     const ticket = this.#ids.ticketOf(id);
     const kept = ticket === undefined ? undefined : this.#kept.get(ticket);
-    if (kept && !kept.told && kept.id === id) this.#call('wire_echoed', ticket!);
+    if (kept?.written && kept.id === id) this.#call('wire_echoed', ticket!);
+  }
+
+  /** What the sender of a message that waits is given. Not within `send`, which would pay for the functions with every message. */
+  #wait(ticket: number, kept: Kept): Promise<Receipt> {
+    kept.unhook = onAbort(kept.signal, () => this.#call('wire_abort', ticket));
+    return (kept.promise = new Promise((resolve, reject) => {
+      kept.resolve = resolve;
+      kept.reject = reject;
+    }));
   }
 
   #leaveQueue(kept: Kept): void {
-    kept.told = undefined;
+    kept.written = true;
     kept.unhook();
     this.#keys.free(kept.key);
     this.#queued--;
@@ -319,36 +336,34 @@ export class Wire extends Announcer {
   #forget(ticket: number): Kept | undefined {
     const kept = this.#kept.get(ticket);
     this.#kept.delete(ticket);
-    if (kept?.told) this.#leaveQueue(kept);
+    if (kept && !kept.written) {
+      this.#leaveQueue(kept);
+      kept.written = false;
+    }
     return kept;
-  }
-
-  #abortable(ticket: number, kept: Kept, signal: AbortSignal): void {
-    kept.unhook = onAbort(signal, () => this.#call('wire_abort', ticket));
-  }
-
-  /** What never came to be a message in the outbox: `frame` if it came so far. */
-  #refuse(ends: Told<Receipt>, envelope: Envelope, error: EverwireError, frame?: Frame): Promise<Receipt> {
-    deny(ends, error);
-    const message = () => (frame === undefined ? envelope : decodeOwn(frame));
-    this.#undelivered(envelope.id as string, envelope.type, 'never-written', error.code as UndeliveredEvent['cause'], message);
-    return ends.promise;
   }
 
   /** A ticket leaves without being settled. */
   #lose(ticket: number, inDoubt: boolean, cause: UndeliveredEvent['cause'], code: ErrorCode, reason?: unknown): void {
-    const told = this.#kept.get(ticket)?.told;
     const kept = this.#forget(ticket);
     if (!kept) return;
-    if (told) deny(told, new EverwireError(code, undefined, code === 'aborted' ? kept.signal?.reason : reason));
-    this.#undelivered(kept.id, kept.type, inDoubt ? 'in-doubt' : 'never-written', cause, () => decodeOwn(kept.frame));
+    if (!kept.written) {
+      const error = new EverwireError(code, undefined, code === 'aborted' ? kept.signal?.reason : reason);
+      if (kept.reject) {
+        // Only now: of those that are written each would have a second promise for nothing.
+        kept.promise!.catch(noop);
+        kept.reject(error);
+      } else kept.promise = refused(error);
+    }
+    this.#undelivered(kept.id, kept.type, inDoubt ? 'in-doubt' : 'never-written', cause, kept.frame);
   }
 
   #undelivered(
-    id: string, messageType: string, reason: UndeliveredEvent['reason'], cause: UndeliveredEvent['cause'], message: () => Envelope,
+    id: string, messageType: string, reason: UndeliveredEvent['reason'], cause: UndeliveredEvent['cause'], message: Frame | Envelope,
   ): void {
     this.#monitor.undelivered(reason, cause);
-    this.#emit('undelivered', () => ({ id, messageType, reason, cause, message: message() }));
+    // One function a message: of a burst that nobody confirms most come here.
+    this.#queue(() => this.announce('undelivered', () => ({ id, messageType, reason, cause, message: decodeOwn(message) })));
   }
 
   #setState(state: number): void {
@@ -373,7 +388,7 @@ export class Wire extends Announcer {
   #coreDied = (cause: unknown): void => {
     this.#handle = 0;
     abandon(this.#socket);
-    for (const [ticket, kept] of this.#kept) this.#lose(ticket, !kept.told, 'core-died', 'core-died', cause);
+    for (const [ticket, kept] of this.#kept) this.#lose(ticket, kept.written, 'core-died', 'core-died', cause);
     if (this.#state !== CLOSED) this.#setState(CLOSED);
     if (this.#over) return;
     this.#over = true;
@@ -384,12 +399,17 @@ export class Wire extends Announcer {
 
   #error(error: EverwireError, missed?: () => void): void {
     this.#monitor.failed(error.code);
-    this.#emit('error', () => ({ error }), missed);
+    this.#tell('error', () => ({ error }), missed);
+  }
+
+  /** Notes an event and queues it. */
+  #emit<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>): void {
+    this.#monitor.note(name, fields());
+    this.#tell(name, fields);
   }
 
   /** Queues an event; it is made only if someone has ever listened. `missed` runs if nobody got it. */
-  #emit<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>, missed?: () => void): void {
-    if (!UNNOTED.has(name)) this.#monitor.note(name, fields());
+  #tell<Name extends keyof WireEventMap>(name: Name, fields: () => Fields<Name>, missed?: () => void): void {
     this.#queue(() => this.announce(name, fields, missed));
   }
 

@@ -244,18 +244,79 @@ test('a ticket is not given twice while it is in use', async () => {
   for (const ticket of tickets) assert.ok(Number.isInteger(ticket) && ticket >= 0 && ticket < 2 ** 32);
 });
 
-test('promises that nobody looks at are no unhandled rejections', async () => {
-  const { wire, core, host } = await opened();
-  void wire.send('text', 5n);
-  core.overrides.wire_submit = () => 3;
-  void wire.send('text', 'x');
-  core.overrides.wire_submit = () => 0;
-  void wire.send('text', 'x');
-  host.dropped(core.named('wire_submit').at(-1)[2], 0);
-  await wire.close();
-  void wire.send('text', 'x');
-  void wire.close();
-  await turn();
-  await turn();
-  assert.deepEqual(unhandled, []);
-});
+/** How a promise comes to be rejected: before the core hears of it, within the call, later, at the end. */
+const REJECTIONS = {
+  'no JSON': ({ wire }) => [wire.send('text', 5n), 'content'],
+  'too large': ({ wire }) => [wire.send('text', 'x'.repeat(2_000_000)), 'too-large'],
+  'aborted before': ({ wire }) => [wire.send('text', 'x', { signal: AbortSignal.abort() }), 'aborted'],
+  'refused by the core': ({ wire, core }) => {
+    core.overrides.wire_submit = () => 3;
+    return [wire.send('text', 'x'), 'outbox-full'];
+  },
+  'dropped within the call': ({ wire, core }) => {
+    core.overrides.wire_submit = (one, ticket) => {
+      one.host.dropped(ticket, 1);
+      return 0;
+    };
+    return [wire.send('text', 'x'), 'outbox-full'];
+  },
+  'the core dies of it': ({ wire, core }) => {
+    core.overrides.wire_submit = () => {
+      throw new Error('unreachable');
+    };
+    wire.addEventListener('error', () => {});
+    return [wire.send('text', 'x'), 'core-died'];
+  },
+  'dropped in the same turn': ({ wire, core, host }) => {
+    const promise = wire.send('text', 'x');
+    host.dropped(core.last.waiting.pop(), 4);
+    return [promise, 'replaced'];
+  },
+  'dropped later': async ({ wire, core, host }) => {
+    const promise = wire.send('text', 'x');
+    await turn();
+    core.event(() => host.dropped(core.last.waiting.pop(), 3));
+    return [promise, 'expired'];
+  },
+  'aborted while it waits': async ({ wire }) => {
+    const controller = new AbortController();
+    const promise = wire.send('text', 'x', { signal: controller.signal });
+    await turn();
+    controller.abort();
+    return [promise, 'aborted'];
+  },
+  'the wire closes': async ({ wire }) => {
+    const promise = wire.send('text', 'x');
+    await turn();
+    void wire.close();
+    return [promise, 'closed'];
+  },
+  'the wire is closed': async ({ wire }) => {
+    await wire.close();
+    return [wire.send('text', 'x'), 'closed'];
+  },
+  'the core dies later': async ({ wire, core }) => {
+    const promise = wire.send('text', 'x');
+    await turn();
+    wire.addEventListener('error', () => {});
+    core.event(() => {
+      throw new Error('unreachable');
+    });
+    return [promise, 'core-died'];
+  },
+};
+
+for (const [how, provoke] of Object.entries(REJECTIONS)) {
+  test(`a rejected promise that nobody looks at is no unhandled rejection, and one that is looked at late still rejects: ${how}`, async () => {
+    const made = await waiting();
+    made.host = made.core.last.host;
+    const events = record(made.wire, 'undelivered');
+    // In an array: a promise that is returned from an async function is taken.
+    const [promise, code] = await provoke(made);
+    await turn();
+    await turn();
+    assert.deepEqual(unhandled.splice(0), []);
+    assert.equal((await rejected(promise)).code, code);
+    assert.equal(events.length, 1, 'told once');
+  });
+}

@@ -282,7 +282,7 @@ impl<H: Host> Driver<H> {
             yard::sweep();
         }
         let mut clock = self.clock.get();
-        let (now, slept) = clock.read();
+        let (now, slept) = clock.read(true);
         self.clock.set(clock);
         self.buffered(now);
         if slept {
