@@ -85,10 +85,18 @@ mod tests {
         let mut clock = Clock { offset: 1_000_000.0, wall: f64::NAN, last: Instant::default() };
         let unasked = || -> f64 { unreachable!("the wall clock has not moved") };
         let at = |millis: u64| (Instant::from_micros(millis * 1_000), false);
-        assert_eq!(clock.look(1_000_010.0, false, || 10.0), at(1_000_010), "nothing is known before the first look");
+        assert_eq!(
+            clock.look(1_000_010.0, false, || 10.0),
+            at(1_000_010),
+            "nothing is known before the first look"
+        );
         assert_eq!(clock.look(1_000_010.0, false, unasked), at(1_000_010));
         assert_eq!(clock.look(1_000_011.0, false, || 11.0), at(1_000_011));
-        assert_eq!(clock.look(1_000_011.0, true, || 5_000.0), at(1_005_000), "a wall clock that stands still");
+        assert_eq!(
+            clock.look(1_000_011.0, true, || 5_000.0),
+            at(1_005_000),
+            "a wall clock that stands still"
+        );
         assert_eq!(clock.look(1_000_011.0, false, unasked), at(1_005_000));
     }
 }
