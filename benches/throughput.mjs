@@ -98,76 +98,50 @@ async function everwireOut({ url, count, content, warmUp }) {
  * Both in one page and in turns: what everwire adds is a few microseconds of some eighty that a frame costs, and from page to page
  * the eighty differ by half.
  */
-async function bestEffortOut({ url, count, bursts, content, bareContent, warmUp }) {
+async function bestEffort({ direction, url, count, bursts, content, bareContent, message, warmUp }) {
   const { connect } = await import('everwire');
   const socket = new WebSocket(url);
   await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
   const wire = connect(url, { sender: 'user_1', outbox: { maxMessages: count + 1, maxBytes: 64 << 20 } });
   await new Promise((resolve) => wire.addEventListener('open', resolve, { once: true }));
-  let done;
-  wire.on('done', () => done());
-  const bare = (many) => new Promise((resolve) => {
-    socket.onmessage = resolve;
-    socket.send(JSON.stringify({ expect: many }));
-    for (let at = 0; at < many; at++) {
-      socket.send(JSON.stringify({ id: `00000000-0000-${at}`, type: 'text', sender: 'user_1', receiver: 'room', content: bareContent, timestamp: Date.now(), meta: { read: false, delivered: false } }));
-    }
-  });
-  const everwire = (many) => new Promise((resolve) => {
-    done = resolve;
-    wire.send('control', { expect: many });
-    for (let at = 0; at < many; at++) wire.send('text', content, { to: 'room' });
-  });
-  const rate = async (run) => {
-    const began = performance.now();
-    await run(count);
-    return (count / (performance.now() - began)) * 1000;
-  };
-  for (const run of [bare, everwire]) await run(warmUp);
-  const [bares, everwires] = [[], []];
-  for (let burst = 0; burst < bursts; burst++) {
-    // Neither is always the first.
-    if (burst % 2) everwires.push(await rate(everwire));
-    bares.push(await rate(bare));
-    if (burst % 2 === 0) everwires.push(await rate(everwire));
-  }
-  socket.close();
-  await wire.close();
-  return [bares, everwires];
-}
-
-/** As the other way: both in one page, in turns. */
-async function bestEffortIn({ url, count, bursts, message, warmUp }) {
-  const { connect } = await import('everwire');
-  const socket = new WebSocket(url);
-  await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
-  const wire = connect(url, { sender: 'user_1' });
-  await new Promise((resolve) => wire.addEventListener('open', resolve, { once: true }));
   let left;
   let done;
-  const one = (type) => {
-    if (type !== 'text') throw new Error('not this');
-    left -= 1;
-    if (!left) done();
+  const heard = ({ type }) => {
+    if (type === 'text') left -= 1;
+    if (type === 'done' || !left) done();
   };
-  socket.onmessage = ({ data }) => one(JSON.parse(data).type);
-  wire.on('text', ({ type }) => one(type));
-  const asking = (ask) => async (many) => {
+  socket.onmessage = ({ data }) => heard(JSON.parse(data));
+  for (const type of ['text', 'done']) wire.on(type, heard);
+  const [bare, everwire] = {
+    out: [
+      (many) => {
+        socket.send(JSON.stringify({ expect: many }));
+        for (let at = 0; at < many; at++) {
+          socket.send(JSON.stringify({ id: `00000000-0000-${at}`, type: 'text', sender: 'user_1', receiver: 'room', content: bareContent, timestamp: Date.now(), meta: { read: false, delivered: false } }));
+        }
+      },
+      (many) => {
+        wire.send('control', { expect: many });
+        for (let at = 0; at < many; at++) wire.send('text', content, { to: 'room' });
+      },
+    ],
+    in: [(many) => socket.send(JSON.stringify({ give: many, message })), (many) => void wire.send('control', { give: many, message })],
+  }[direction];
+  const rate = async (run, many) => {
     const all = new Promise((resolve) => (done = resolve));
     left = many;
     const began = performance.now();
-    ask({ give: many, message });
+    run(many);
     await all;
     return (many / (performance.now() - began)) * 1000;
   };
-  const bare = asking((what) => socket.send(JSON.stringify(what)));
-  const everwire = asking((what) => void wire.send('control', what));
-  for (const run of [bare, everwire]) await run(warmUp);
+  for (const run of [bare, everwire]) await rate(run, warmUp);
   const [bares, everwires] = [[], []];
   for (let burst = 0; burst < bursts; burst++) {
-    if (burst % 2) everwires.push(await everwire(count));
-    bares.push(await bare(count));
-    if (burst % 2 === 0) everwires.push(await everwire(count));
+    // Neither is always the first.
+    if (burst % 2) everwires.push(await rate(everwire, count));
+    bares.push(await rate(bare, count));
+    if (burst % 2 === 0) everwires.push(await rate(everwire, count));
   }
   socket.close();
   await wire.close();
@@ -300,9 +274,12 @@ const inTurns = (bareRun, everwireRun) => async () => {
   }
   return [bares, everwires];
 };
+const inOnePage = (direction) => () => inPage(bestEffort, {
+  direction, url: plain, count: BURST, bursts: rounds * BURSTS_A_ROUND, bareContent: BARE_CONTENT, content: CONTENT, message, warmUp: WARM_UP.bare,
+});
 const cases = [
-  ['out', 'loopback', 'best effort', 0.95, () => inPage(bestEffortOut, { url: plain, count: BURST, bursts: rounds * BURSTS_A_ROUND, bareContent: BARE_CONTENT, content: CONTENT, warmUp: WARM_UP.bare })],
-  ['in', 'loopback', 'best effort', 0.95, () => inPage(bestEffortIn, { url: plain, count: BURST, bursts: rounds * BURSTS_A_ROUND, message, warmUp: WARM_UP.bare })],
+  ['out', 'loopback', 'best effort', 0.95, inOnePage('out')],
+  ['in', 'loopback', 'best effort', 0.95, inOnePage('in')],
   ['out', 'loopback', 'exactly once: in memory', 6, inTurns(() => inPage(bareOut, out(plain, 'bare')), () => inPage(everwireOut, out(memory.url, 'everwire')))],
   ['out', 'loopback', 'exactly once: on disk', null, inTurns(() => inPage(bareOut, out(plain, 'bare')), () => inPage(everwireOut, out(servers['--data'].url, 'everwire')))],
   ['in', 'loopback', 'exactly once: in memory', 10, inTurns(() => inPage(bareIn, { url: plain, count: bareCount, warmUp: WARM_UP.bare, message }), () => received(memory.url, memory))],
