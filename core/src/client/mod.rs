@@ -130,11 +130,6 @@ impl Client {
         None
     }
 
-    /// Whether [`Self::poll`] has nothing to do.
-    pub fn is_idle(&self) -> bool {
-        self.actions.is_empty()
-    }
-
     /// When [`Self::handle_timeout`] is wanted.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.timers.next()

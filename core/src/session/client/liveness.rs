@@ -430,7 +430,8 @@ impl Liveness {
 
     /// When traffic has been silent for longer than its rhythm explains. [LIVE-7]
     pub(super) fn quiet_due(&self) -> Option<Instant> {
-        (!self.is_asking()).then(|| self.rhythm.ended_at())?.map(|ended| ended + self.extra)
+        let ended = self.rhythm.ended_at().filter(|_| !self.is_asking())?;
+        Some(ended + self.extra)
     }
 
     /// When the store is to be reported as stalled: it would be if no number of this link were settled until then.

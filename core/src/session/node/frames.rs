@@ -77,8 +77,7 @@ impl<P: Content> Node<P> {
             },
             FromClient::Seen { s, count, bytes } => {
                 self.held(|feed| feed.handle_seen(s, count, bytes), "CRED-16");
-                let outstanding = self.link.as_ref().map(|link| link.feed.outstanding().messages);
-                if outstanding == Some(0) {
+                if self.link.as_ref().is_some_and(|link| link.feed.outstanding().messages == 0) {
                     self.vital.caught_up();
                 }
             }
