@@ -244,6 +244,22 @@ test('a ticket is not given twice while it is in use', async () => {
   for (const ticket of tickets) assert.ok(Number.isInteger(ticket) && ticket >= 0 && ticket < 2 ** 32);
 });
 
+test('promises that nobody looks at are no unhandled rejections', async () => {
+  const { wire, core, host } = await opened();
+  void wire.send('text', 5n);
+  core.overrides.wire_submit = () => 3;
+  void wire.send('text', 'x');
+  core.overrides.wire_submit = () => 0;
+  void wire.send('text', 'x');
+  host.dropped(core.named('wire_submit').at(-1)[2], 0);
+  await wire.close();
+  void wire.send('text', 'x');
+  void wire.close();
+  await turn();
+  await turn();
+  assert.deepEqual(unhandled, []);
+});
+
 /** How a promise comes to be rejected: before the core hears of it, within the call, later, at the end. */
 const REJECTIONS = {
   'no JSON': ({ wire }) => [wire.send('text', 5n), 'content'],
