@@ -214,12 +214,16 @@ impl<H: Host> Driver<H> {
     }
 
     fn begin(&self, place: Place) -> Instant {
+        self.begin_at(place, place != Place::Export)
+    }
+
+    fn begin_at(&self, place: Place, exact: bool) -> Instant {
         trap::spring(place);
         if place == Place::Export {
             yard::sweep();
         }
         let mut clock = self.clock.get();
-        let (now, slept) = clock.read(place != Place::Export);
+        let (now, slept) = clock.read(exact);
         self.clock.set(clock);
         self.look_at_buffer(now);
         if slept {
@@ -387,7 +391,7 @@ impl<H: Host> Sink for Driver<H> {
 
     fn link_frame(&self, link: u32, data: &JsValue) {
         let _frame = yard::Frame::enter();
-        let now = self.begin(Place::Socket);
+        let now = self.begin_at(Place::Socket, false);
         let current = self.link.borrow().as_ref().is_some_and(|current| current.number == link);
         if current {
             let frame = self.host.inspect(data);

@@ -46,7 +46,7 @@ extern "C" {
     fn error(this: &Host, code: u32);
 }
 
-/// `inspect` answers with this in its two lowest bits when the frame was a heartbeat.
+/// `inspect` answers with this when the frame was a heartbeat.
 const KIND_HEARTBEAT: u32 = 1;
 
 struct NpmHost {
@@ -68,7 +68,7 @@ impl driver::Host for NpmHost {
     }
 
     fn inspect(&self, data: &JsValue) -> Frame {
-        if self.host.inspect(data) & 3 == KIND_HEARTBEAT { Frame::Heartbeat } else { Frame::Message }
+        if self.host.inspect(data) == KIND_HEARTBEAT { Frame::Heartbeat } else { Frame::Message }
     }
 
     fn settled(&self, ticket: Ticket) {

@@ -30,7 +30,7 @@ const HOSTS: &str = r"(() => {
     }
     host.beat = () => { told.push('beat'); return true; };
     host.write = (socket, ticket) => { told.push(`write ${ticket}`); socket.send(String(ticket)); return true; };
-    host.inspect = (data) => data.length * 4 + (data === 'beat' ? 1 : 0);
+    host.inspect = (data) => (data === 'beat' ? 1 : 0);
     return host;
   };
   return { instance, make };

@@ -33,7 +33,7 @@ export const refusal = ['closed', 'too-large', 'outbox-full'] as const;
 
 export const notice: readonly ErrorCode[] = ['in-doubt-overflow', 'reply-unlearned'];
 
-/** What `inspect` found, beside the bytes. */
+/** What `inspect` found. */
 export const MESSAGE = 0;
 export const HEARTBEAT = 1;
 export const INVALID = 2;

@@ -1,5 +1,5 @@
-import type { Envelope, ErrorCode, Meta } from '../types/index.js';
-import { HEARTBEAT, INVALID, MESSAGE, TOO_LARGE } from './codes.ts';
+import type { Envelope, Meta } from '../types/index.js';
+import { HEARTBEAT, INVALID, MESSAGE } from './codes.ts';
 import { joinBytes, toBytes, utf8Decode, utf8Length } from './bytes.ts';
 import { EverwireError } from './errors.ts';
 
@@ -86,45 +86,39 @@ export function decodeOwn(message: Frame | Envelope): Envelope {
   return typeof message === 'string' ? JSON.parse(message) : message instanceof Uint8Array ? splitBinary(message)! : message;
 }
 
-/** What one incoming frame holds. */
-export interface Inspected {
-  /** Bytes · 4 + kind, as the core wants it. */
-  code: number;
-  messages: Envelope[];
-  error?: ErrorCode;
+/** The bytes of an incoming frame; of a text above `max`, which is not worth measuring, its units, which are fewer. */
+export function frameBytes(data: unknown, max: number): number {
+  if (typeof data === 'string') return data.length > max ? data.length : utf8Length(data);
+  return toBytes(data)?.length ?? 0;
 }
 
-export function inspect(data: unknown, binary: boolean, max: number): Inspected {
+/**
+ * Hands each message of an incoming frame to `take`, and answers what the frame was. A batch with good and bad elements is
+ * invalid, and good for the good ones.
+ */
+export function inspect(data: unknown, binary: boolean, take: (message: Envelope) => void): number {
+  if (data === heartbeatFrame) return HEARTBEAT;
   const raw = toBytes(data);
-  // A string has at least as many bytes as units: what is too long need not be measured.
-  const bytes = raw ? raw.length : typeof data !== 'string' ? 0 : data.length > max ? data.length : utf8Length(data);
-  const messages: Envelope[] = [];
-  let kind = INVALID;
-  if (bytes > max) kind = TOO_LARGE;
-  else if (data === heartbeatFrame) kind = HEARTBEAT;
-  else {
-    try {
-      kind = sort(raw ? (binary && splitBinary(raw)) || JSON.parse(utf8Decode(raw)) : JSON.parse(data as string), messages);
-    } catch {
-      // No UTF-8 or no JSON.
-    }
+  try {
+    return sort(raw ? (binary && splitBinary(raw)) || JSON.parse(utf8Decode(raw)) : JSON.parse(data as string), take);
+  } catch {
+    // No UTF-8 or no JSON.
+    return INVALID;
   }
-  const error = kind === INVALID ? 'malformed-frame' : kind === TOO_LARGE ? 'too-large' : undefined;
-  // A batch with both good and bad elements counts as what it is good for, and is reported all the same.
-  return { code: bytes * 4 + (kind === INVALID && messages.length ? MESSAGE : kind), messages, ...(error && { error }) };
 }
 
-/** Collects the messages of a parsed frame: one envelope, or an array of them. */
-function sort(parsed: unknown, messages: Envelope[]): number {
-  const list = Array.isArray(parsed) ? parsed : [parsed];
-  let beats = 0;
-  for (const item of list) {
-    // A prototype cannot be reached from JSON: `__proto__` arrives as an own property, and nothing is copied by assignment.
-    if (item?.type === 'heartbeat') beats++;
-    else if (typeof item?.type === 'string') messages.push(item);
+/** What a parsed frame is: one envelope, or an array of them. */
+function sort(parsed: any, take: (message: Envelope) => void): number {
+  if (Array.isArray(parsed)) {
+    const kinds = parsed.map((item) => (Array.isArray(item) ? INVALID : sort(item, take)));
+    return kinds.includes(INVALID) ? INVALID : kinds.includes(MESSAGE) || !kinds.length ? MESSAGE : HEARTBEAT;
   }
-  if (messages.length + beats < list.length) return INVALID;
-  return beats && !messages.length ? HEARTBEAT : MESSAGE;
+  // A prototype cannot be reached from JSON: `__proto__` arrives as an own property, and nothing is copied by assignment.
+  const type = parsed?.type;
+  if (type === 'heartbeat') return HEARTBEAT;
+  if (typeof type !== 'string') return INVALID;
+  take(parsed);
+  return MESSAGE;
 }
 
 /** An envelope without content as one JSON line, then the raw bytes; undefined if it is not of that form. */

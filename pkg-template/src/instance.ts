@@ -119,8 +119,14 @@ export class Instance {
       this.#die(error);
     } finally {
       this.#depth--;
-      if (this.#messages.length) this.#tasks.push(...this.#messages.splice(0));
+      this.#ripen();
     }
+  }
+
+  /** The entry in which these messages came has no more events of its own. */
+  #ripen(): void {
+    for (const message of this.#messages) this.#tasks.push(message);
+    this.#messages.length = 0;
   }
 
   #soon(): void {
@@ -154,7 +160,7 @@ export class Instance {
     this.dead = true;
     this.#inside = 0;
     // What had arrived is still handed out, ahead of the bad news.
-    this.#tasks.push(...this.#messages.splice(0));
+    this.#ripen();
     for (const died of this.wires) died(cause);
     this.wires.clear();
     this.#soon();

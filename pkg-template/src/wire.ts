@@ -6,7 +6,7 @@ import { utf8Cut, utf8Length } from './bytes.ts';
 import * as codes from './codes.ts';
 import type { Exports, Host } from './contract.ts';
 import { targetSource } from './dial.ts';
-import { compose, decodeOwn, encode, type Frame, heartbeatFrame, type Ids, idSource, inspect } from './envelope.ts';
+import { compose, decodeOwn, encode, type Frame, frameBytes, heartbeatFrame, type Ids, idSource, inspect } from './envelope.ts';
 import { EverwireError, report } from './errors.ts';
 import { Announcer, asyncDispose, noop, onAbort } from './events.ts';
 import { addHandler, type Handler, type Handlers } from './handlers.ts';
@@ -215,13 +215,12 @@ export class Wire extends Announcer {
       },
       beat: (socket) => transmit(socket, heartbeatFrame),
       inspect: (data) => {
-        const found = inspect(data, this.#settings.binary, this.#settings.maxMessageBytes);
-        this.#monitor.read(Math.floor(found.code / 4));
-        this.#monitor.received.messages += found.messages.length;
-        found.messages.forEach(this.#echoed, this);
-        if (found.messages.length) this.#instance.queueMessage(() => found.messages.forEach(this.#deliver, this));
-        if (found.error) this.#error(new EverwireError(found.error));
-        return found.code;
+        const { binary, maxMessageBytes } = this.#settings;
+        const bytes = frameBytes(data, maxMessageBytes);
+        this.#monitor.read(bytes);
+        const kind = bytes > maxMessageBytes ? codes.TOO_LARGE : inspect(data, binary, this.#take);
+        if (kind >= codes.INVALID) this.#error(new EverwireError(kind > codes.INVALID ? 'too-large' : 'malformed-frame'));
+        return kind;
       },
       settled: (ticket) => {
         const kept = this.#forget(ticket);
@@ -280,19 +279,28 @@ export class Wire extends Announcer {
     this.#call('wire_dialled', link, socket, tokenChanged);
   }
 
+  /** A message of the frame in hand; handlers get it once the core knows of the frame. */
+  #take = (message: Envelope): void => {
+    this.#monitor.received.messages++;
+    this.#echoed(message);
+    this.#instance.queueMessage(() => this.#deliver(message));
+  };
+
   #deliver(message: Envelope): void {
     // Whoever closed at once, in a handler of the same batch perhaps, wants no more.
     if (this.#left && this.#state === CLOSED) return;
-    const failed = (error: unknown) => this.#error(new EverwireError('handler', undefined, error), () => report(error));
     for (const handler of this.#handlers.get(message.type) ?? []) {
       try {
         const result = handler.fn?.(message);
-        if (result instanceof Promise) result.catch(failed);
+        if (result instanceof Promise) result.catch(this.#failed);
       } catch (error) {
-        failed(error);
+        this.#failed(error);
       }
     }
   }
+
+  /** A handler has thrown, or its promise was rejected. */
+  #failed = (error: unknown): void => this.#error(new EverwireError('handler', undefined, error), () => report(error));
 
   #nextTicket(): number {
     do {
