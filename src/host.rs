@@ -20,6 +20,7 @@ use crate::driver::{Driver, Host};
 use crate::envelope::{self, Envelope, HEARTBEAT, Meta, Outgoing};
 use crate::event::Event;
 use crate::handlers::Handlers;
+use crate::link::Listener;
 use crate::slot::Slot;
 use crate::takers::Takers;
 use crate::token::Token;
@@ -212,6 +213,22 @@ impl LocalHost {
         }
     }
 
+    /// Reads one frame, and puts what it brings into the inbox.
+    fn inspect(&self, data: &JsValue) -> Frame {
+        let text = match self.text_of(data) {
+            Ok(text) => text,
+            Err(error) => {
+                self.complain(error);
+                return Frame::Message;
+            }
+        };
+        let frame = envelope::read_text(&text).and_then(|value| self.receive(&value));
+        frame.unwrap_or_else(|| {
+            self.complain(Error::MalformedFrame);
+            Frame::Message
+        })
+    }
+
     fn receive_one(&self, envelope: Envelope) {
         let echo = envelope.id.as_ref().and_then(|id| self.written.borrow().get(id).copied());
         if let Some((ticket, driver)) = echo.zip(self.driver.borrow().upgrade()) {
@@ -311,18 +328,13 @@ impl Host for LocalHost {
             && socket.unchecked_ref::<Socket>().send(&envelope::heartbeat()).is_ok()
     }
 
-    fn inspect(&self, data: &JsValue) -> Frame {
-        let text = match self.text_of(data) {
-            Ok(text) => text,
-            Err(error) => {
-                self.complain(error);
-                return Frame::Message;
+    fn listener(driver: &Driver<Self>, link: u32) -> Listener {
+        let to = driver.weak();
+        Listener::new(driver, move |data| {
+            if let Some(driver) = to.upgrade().filter(|driver| driver.has_link(link)) {
+                let frame = driver.host().inspect(data);
+                driver.frame(link, frame);
             }
-        };
-        let frame = envelope::read_text(&text).and_then(|value| self.receive(&value));
-        frame.unwrap_or_else(|| {
-            self.complain(Error::MalformedFrame);
-            Frame::Message
         })
     }
 

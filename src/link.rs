@@ -7,7 +7,7 @@ use js_sys::{Function, JsString};
 use wasm_bindgen::prelude::*;
 use web_sys::{BinaryType, WebSocket};
 
-use crate::page;
+use crate::{page, yard};
 
 /// A close reason is at most so many bytes of UTF-8; more throws, and the socket stays open.
 const REASON_BYTES_MAX: u32 = 123;
@@ -57,9 +57,34 @@ pub(crate) trait Sink {
     fn guard(&self, function: &Function) -> Function;
     /// What was wrapped must not be called any more, not even for an event that has already happened.
     fn release(&self, guarded: &Function);
+    /// What is to hear of the frames of a link.
+    fn listener(&self, link: u32) -> Listener;
     fn link_opened(&self, link: u32);
-    fn link_frame(&self, link: u32, data: &JsValue);
     fn link_closed(&self, link: u32, code: u16, clean: bool, reason: JsString);
+}
+
+/// What a socket is given for its frames.
+pub(crate) struct Listener {
+    guarded: Function,
+    /// If what it calls is ours.
+    _closure: Option<Closure<dyn FnMut(SocketEvent)>>,
+}
+
+impl Listener {
+    /// A closure that is called with the data of each frame.
+    pub(crate) fn new(sink: &dyn Sink, mut heard: impl FnMut(&JsValue) + 'static) -> Self {
+        let closure = Closure::<dyn FnMut(SocketEvent)>::new(move |event: SocketEvent| {
+            let _frame = yard::Frame::enter();
+            heard(&event.data());
+        });
+        Self { guarded: sink.guard(closure.as_ref().unchecked_ref()), _closure: Some(closure) }
+    }
+
+    /// A function of the host's, guarded already.
+    #[cfg(feature = "npm")]
+    pub(crate) fn of_host(guarded: Function) -> Self {
+        Self { guarded, _closure: None }
+    }
 }
 
 /// What the driver needs of a link, whatever carries it.
@@ -75,9 +100,8 @@ pub(crate) trait Transport {
 /// A `WebSocket` and what listens to it.
 pub(crate) struct WebSocketLink {
     socket: WebSocket,
-    on_message: Function,
+    messages: Listener,
     on_change: Function,
-    _message: Closure<dyn FnMut(SocketEvent)>,
     _change: Closure<dyn FnMut(SocketEvent)>,
 }
 
@@ -90,12 +114,6 @@ impl WebSocketLink {
         // Blobs are read asynchronously and would be overtaken by text.
         socket.set_binary_type(BinaryType::Arraybuffer);
         let to: Weak<dyn Sink> = Rc::downgrade(sink);
-        let message = Closure::<dyn FnMut(SocketEvent)>::new(move |event: SocketEvent| {
-            if let Some(sink) = to.upgrade() {
-                sink.link_frame(number, &event.data());
-            }
-        });
-        let to = Rc::downgrade(sink);
         let change = Closure::<dyn FnMut(SocketEvent)>::new(move |event: SocketEvent| {
             let Some(sink) = to.upgrade() else { return };
             let kind = event.kind();
@@ -109,10 +127,9 @@ impl WebSocketLink {
             // `error` tells nothing; the `close` that follows has the code. It is listened to because Node's `ws`
             // throws when nobody does.
         });
-        let on_message = sink.guard(message.as_ref().unchecked_ref());
         let on_change = sink.guard(change.as_ref().unchecked_ref());
-        let link = Self { socket, on_message, on_change, _message: message, _change: change };
-        link.target().listen("message", &link.on_message);
+        let link = Self { socket, messages: sink.listener(number), on_change, _change: change };
+        link.target().listen("message", &link.messages.guarded);
         for kind in CHANGES {
             link.target().listen(kind, &link.on_change);
         }
@@ -138,10 +155,10 @@ impl Transport for WebSocketLink {
     }
 
     fn abandon(&self, sink: &dyn Sink) {
-        sink.release(&self.on_message);
+        sink.release(&self.messages.guarded);
         sink.release(&self.on_change);
         let socket = self.target();
-        socket.unlisten("message", &self.on_message);
+        socket.unlisten("message", &self.messages.guarded);
         for kind in CHANGES {
             socket.unlisten(kind, &self.on_change);
         }

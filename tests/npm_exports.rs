@@ -30,7 +30,7 @@ const HOSTS: &str = r"(() => {
     }
     host.beat = () => { told.push('beat'); return true; };
     host.write = (socket, ticket) => { told.push(`write ${ticket}`); socket.send(String(ticket)); return true; };
-    host.inspect = (data) => (data === 'beat' ? 1 : 0);
+    host.listener = (link) => { counts.guarded++; return ({ data }) => host.heard(link, data === 'beat' ? 1 : 0); };
     return host;
   };
   return { instance, make };
@@ -50,6 +50,8 @@ extern "C" {
     fn told(this: &Told) -> Array;
     #[wasm_bindgen(method, setter)]
     fn set_reenter(this: &Told, run: &js_sys::Function);
+    #[wasm_bindgen(method, setter)]
+    fn set_heard(this: &Told, run: &JsValue);
 
     #[wasm_bindgen(js_namespace = __counts, js_name = "valueOf")]
     fn counts() -> Counts;
@@ -118,6 +120,8 @@ fn create(config: &[f64]) -> (Told, u32) {
     common::install();
     let host = MADE.with(Hosts::make);
     let handle = npm::wire_create(host.clone().unchecked_into(), &Float64Array::from(config));
+    let heard = move |link: u32, kind: u32| npm::wire_frame(handle, link, kind);
+    host.set_heard(&Closure::<dyn FnMut(u32, u32)>::new(heard).into_js_value());
     (host, handle)
 }
 
@@ -178,6 +182,7 @@ async fn a_handle_is_never_used_twice() {
     // Everything that may still come for a wire that is gone.
     npm::wire_connect(first);
     npm::wire_reconnect(first);
+    npm::wire_frame(first, 1, 0);
     npm::wire_echoed(first, 1);
     npm::wire_dial_failed(first, 1);
     npm::wire_close(first, 1000, JsString::from(""), 0.0);

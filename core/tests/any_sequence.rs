@@ -162,6 +162,8 @@ struct Model {
     delay_max: Duration,
     /// The page is put away or hidden: nothing may be due.
     away: bool,
+    /// An own message has come back since the last frame.
+    echoed: bool,
 }
 
 impl Model {
@@ -272,6 +274,19 @@ impl Model {
         Ok(())
     }
 
+    /// The machine had nothing to do about a frame with messages of others: then the shell keeps another one in the same
+    /// instant to itself, for it would change nothing.
+    fn hear_again(&self, link: u32) -> Result<(), TestCaseError> {
+        let mut again = self.client.clone();
+        if again.poll().is_some() {
+            return Ok(());
+        }
+        again.handle_frame(link, Frame::Message, self.now);
+        again.handle_timeout(self.now);
+        prop_assert_eq!(format!("{again:?}"), format!("{:?}", self.client));
+        Ok(())
+    }
+
     fn feed(&mut self, input: Input, config: &Config) -> Result<(), TestCaseError> {
         if matches!(input, Input::Submit { .. }) {
             // What time brings is ordered before the message is there, whatever its priority.
@@ -302,7 +317,10 @@ impl Model {
                 let waited = client.handle_abort(ticket, now);
                 prop_assert_eq!(waited, self.fates.get(&ticket) == Some(&Fate::Waiting));
             }
-            Input::Echo(back) => client.handle_echo(Ticket(self.next_ticket.saturating_sub(back))),
+            Input::Echo(back) => {
+                client.handle_echo(Ticket(self.next_ticket.saturating_sub(back)));
+                self.echoed = true;
+            }
             Input::Reconnect => client.handle_reconnect(now),
             Input::Close(drain) => client.handle_close(ms(drain), now),
             Input::Dialled { back, changed } => client.handle_dialled(link(back), changed, now),
@@ -310,7 +328,13 @@ impl Model {
             Input::Opened { back } => client.handle_link_open(link(back), now),
             Input::Frame { back, heartbeat } => {
                 let frame = if heartbeat { Frame::Heartbeat } else { Frame::Message };
-                client.handle_frame(link(back), frame, now);
+                let number = link(back);
+                client.handle_frame(number, frame, now);
+                client.handle_timeout(now);
+                if !std::mem::take(&mut self.echoed) && !heartbeat {
+                    self.hear_again(number)?;
+                }
+                return self.carry_out(config);
             }
             Input::Closed { back, code, clean } => {
                 client.handle_link_closed(link(back), Closed { code, clean }, now);
@@ -392,6 +416,7 @@ proptest! {
             next_ticket: 0,
             delay_max: secs(30),
             away: false,
+            echoed: false,
         };
         for input in inputs {
             model.feed(input, &config)?;

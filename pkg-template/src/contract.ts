@@ -8,6 +8,7 @@ export interface Exports {
   wire_submit(handle: number, ticket: number, bytes: number, priority: number, key: number, ttlMs: number): number;
   wire_round_trip(handle: number): number;
   wire_abort(handle: number, ticket: number): boolean;
+  wire_frame(handle: number, link: number, kind: number): void;
   wire_echoed(handle: number, ticket: number): void;
   wire_dialled(handle: number, link: number, socket: WebSocket, tokenChanged: boolean): void;
   wire_dial_failed(handle: number, link: number): void;
@@ -30,7 +31,7 @@ export interface Host {
   dial(link: number): void;
   write(socket: WebSocket, ticket: number): boolean;
   beat(socket: WebSocket): boolean;
-  inspect(data: unknown): number;
+  listener(link: number): Function;
   settled(ticket: number): void;
   dropped(ticket: number, reason: number): void;
   state(state: number): void;

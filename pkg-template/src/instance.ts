@@ -44,10 +44,10 @@ export class Instance {
   #depth = 0;
   /** Timer entries that have begun and not ended: gloo-timers calls into the instance by itself. */
   #inside = 0;
-  /** What runs once no Rust frame is on the stack. */
-  #tasks: Task[] = [];
-  /** Received messages: they come after the events of the same entry, `open` above all. */
-  #messages: Task[] = [];
+  /** What runs once no Rust frame is on the stack: functions, each followed by what it is called with. */
+  #tasks: unknown[] = [];
+  /** Received messages, each behind its function: they come after the events of the same entry, `open` above all. */
+  #messages: unknown[] = [];
   #flushing = false;
   /** A microtask that flushes is on its way: one is enough for a turn. */
   #coming = false;
@@ -58,7 +58,7 @@ export class Instance {
     this.glue = glue;
     const host: InstanceHost = {
       panicked: (message) => this.#die(new Error(message)),
-      guard: (fn) => this.#guard(fn),
+      guard: (fn) => this.guard(fn),
       // The closure behind it is about to be freed; an event that was put off must not reach it.
       release: (guarded: Guarded) => (guarded.fn = undefined),
       enter: () => {
@@ -84,16 +84,17 @@ export class Instance {
 
   /** Runs `task` when no Rust frame is on the stack. */
   queue(task: Task): void {
-    this.#tasks.push(task);
+    this.#tasks.push(task, undefined);
     if (!this.#depth && !this.#flushing) this.#soon();
   }
 
-  /** As `queue`, after everything else of the same entry. */
-  queueMessage(task: Task): void {
-    this.#messages.push(task);
+  /** As `queue`, after everything else of the same entry; without a function for each message. */
+  queueMessage<Message>(deliver: (message: Message) => void, message: Message): void {
+    this.#messages.push(deliver, message);
   }
 
-  #guard(fn: Function): Guarded {
+  /** What the browser may be given in place of a function that enters the instance. */
+  guard(fn: Function): Guarded {
     const guarded: Guarded = (event: Event): void => {
       if (this.dead) {
         // What the closure holds is the dead memory. A socket given up while it was connecting is closed if it ever opens.
@@ -125,8 +126,10 @@ export class Instance {
 
   /** The entry in which these messages came has no more events of its own. */
   #ripen(): void {
-    for (const message of this.#messages) this.#tasks.push(message);
-    this.#messages.length = 0;
+    if (!this.#messages.length) return;
+    if (this.#tasks.length) for (const each of this.#messages) this.#tasks.push(each);
+    else this.#tasks = this.#messages;
+    this.#messages = [];
   }
 
   #soon(): void {
@@ -144,9 +147,9 @@ export class Instance {
     if (this.#inside) this.#die(unfinished());
     if (this.#flushing) return;
     this.#flushing = true;
-    for (let next = 0; next < this.#tasks.length; next++) {
+    for (let next = 0; next < this.#tasks.length; next += 2) {
       try {
-        this.#tasks[next]!();
+        (this.#tasks[next] as (argument: unknown) => void)(this.#tasks[next + 1]);
       } catch (error) {
         report(error);
       }

@@ -214,14 +214,7 @@ export class Wire extends Announcer {
         return true;
       },
       beat: (socket) => transmit(socket, heartbeatFrame),
-      inspect: (data) => {
-        const { binary, maxMessageBytes } = this.#settings;
-        const bytes = frameBytes(data, maxMessageBytes);
-        this.#monitor.read(bytes);
-        const kind = bytes > maxMessageBytes ? codes.TOO_LARGE : inspect(data, binary, this.#take);
-        if (kind >= codes.INVALID) this.#error(new EverwireError(kind > codes.INVALID ? 'too-large' : 'malformed-frame'));
-        return kind;
-      },
+      listener: (link) => this.#instance.guard(({ data }: MessageEvent) => this.#arrived(link, data)),
       settled: (ticket) => {
         const kept = this.#forget(ticket);
         if (kept) this.#monitor.settled++;
@@ -279,14 +272,24 @@ export class Wire extends Announcer {
     this.#call('wire_dialled', link, socket, tokenChanged);
   }
 
+  /** A frame. Runs within the guard, so what it throws would be the end of the instance. */
+  #arrived(link: number, data: unknown): void {
+    const { binary, maxMessageBytes } = this.#settings;
+    const bytes = frameBytes(data, maxMessageBytes);
+    this.#monitor.read(bytes);
+    const kind = bytes > maxMessageBytes ? codes.TOO_LARGE : inspect(data, binary, this.#take);
+    if (kind >= codes.INVALID) this.#error(new EverwireError(kind > codes.INVALID ? 'too-large' : 'malformed-frame'));
+    this.#instance.glue.wire_frame(this.#handle, link, kind);
+  }
+
   /** A message of the frame in hand; handlers get it once the core knows of the frame. */
   #take = (message: Envelope): void => {
     this.#monitor.received.messages++;
     this.#echoed(message);
-    this.#instance.queueMessage(() => this.#deliver(message));
+    this.#instance.queueMessage(this.#deliver, message);
   };
 
-  #deliver(message: Envelope): void {
+  #deliver = (message: Envelope): void => {
     // Whoever closed at once, in a handler of the same batch perhaps, wants no more.
     if (this.#left && this.#state === CLOSED) return;
     for (const handler of this.#handlers.get(message.type) ?? []) {
@@ -297,7 +300,7 @@ export class Wire extends Announcer {
         this.#failed(error);
       }
     }
-  }
+  };
 
   /** A handler has thrown, or its promise was rejected. */
   #failed = (error: unknown): void => this.#error(new EverwireError('handler', undefined, error), () => report(error));

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { opened, record, turn } from './helpers.mjs';
+import { arrives, opened, record, turn } from './helpers.mjs';
 
 const fields = (event) => Object.fromEntries(Object.entries(event).filter(([name]) => name !== 'isTrusted'));
-const arrives = (core, host, data) => core.event(() => void host.inspect(typeof data === 'string' ? data : JSON.stringify(data)));
+const comes = (host, data) => arrives(host, typeof data === 'string' ? data : JSON.stringify(data));
 
 test('messages reach the handlers of their type, in order, before the socket event returns', async () => {
   const { wire, host, core } = await opened();
@@ -11,26 +11,26 @@ test('messages reach the handlers of their type, in order, before the socket eve
   wire.on('a', ({ content }) => seen.push(`a${content}`));
   wire.on('a', ({ content }) => seen.push(`A${content}`));
   wire.on('b', ({ content }) => seen.push(`b${content}`));
-  arrives(core, host, [{ type: 'a', content: 1 }, { type: 'b', content: 2 }, { type: 'c' }, { type: 'a', content: 3 }]);
+  comes(host, [{ type: 'a', content: 1 }, { type: 'b', content: 2 }, { type: 'c' }, { type: 'a', content: 3 }]);
   assert.deepEqual(seen, ['a1', 'A1', 'b2', 'a3', 'A3']);
 });
 
 test('types that are names of Object.prototype', async () => {
   const { wire, host, core } = await opened();
   const seen = [];
-  arrives(core, host, '{"type":"__proto__"}');
-  arrives(core, host, '{"type":"constructor"}');
+  comes(host, '{"type":"__proto__"}');
+  comes(host, '{"type":"constructor"}');
   for (const type of ['__proto__', 'toString']) wire.on(type, (message) => seen.push(message.type));
-  arrives(core, host, '{"type":"__proto__"}');
-  arrives(core, host, '{"type":"toString"}');
+  comes(host, '{"type":"__proto__"}');
+  comes(host, '{"type":"toString"}');
   assert.deepEqual(seen, ['__proto__', 'toString']);
 });
 
 test('heartbeats never reach a handler', async () => {
   const { wire, host, core } = await opened();
   wire.on('heartbeat', () => assert.fail('called'));
-  arrives(core, host, { type: 'heartbeat' });
-  arrives(core, host, [{ type: 'heartbeat', content: 1 }]);
+  comes(host, { type: 'heartbeat' });
+  comes(host, [{ type: 'heartbeat', content: 1 }]);
 });
 
 test('unsubscribing, also during dispatch', async () => {
@@ -38,10 +38,10 @@ test('unsubscribing, also during dispatch', async () => {
   const seen = [];
   const fn = () => seen.push('twice');
   const offs = [wire.on('a', fn), wire.on('a', fn)];
-  arrives(core, host, { type: 'a' });
+  comes(host, { type: 'a' });
   offs[0]();
   offs[0]();
-  arrives(core, host, { type: 'a' });
+  comes(host, { type: 'a' });
   assert.deepEqual(seen.splice(0), ['twice', 'twice', 'twice']);
   offs[1]();
 
@@ -53,9 +53,9 @@ test('unsubscribing, also during dispatch', async () => {
   });
   const off2 = wire.on('a', () => seen.push(2));
   wire.on('a', () => seen.push(3));
-  arrives(core, host, { type: 'a' });
+  comes(host, { type: 'a' });
   assert.deepEqual(seen.splice(0), [1, 3], 'the removed one is not called, the new one not yet');
-  arrives(core, host, { type: 'a' });
+  comes(host, { type: 'a' });
   assert.deepEqual(seen, [3, 'late']);
 });
 
@@ -73,7 +73,7 @@ test('a handler that throws or rejects: the others run, an error event says so',
   wire.on('a', async () => { throw reason; });
   wire.on('a', () => { throw undefined; });
   wire.on('a', ({ content }) => seen.push(content));
-  arrives(core, host, [{ type: 'a', content: 1 }, { type: 'a', content: 2 }]);
+  comes(host, [{ type: 'a', content: 1 }, { type: 'a', content: 2 }]);
   assert.deepEqual(seen, [1, 2]);
   await turn();
   assert.deepEqual(errors.map(({ error }) => error.code), Array(6).fill('handler'));
@@ -88,7 +88,7 @@ test('a failing handler that nobody listens for is reported to the platform', as
   try {
     const thrown = new Error('thrown');
     wire.on('a', () => { throw thrown; });
-    arrives(core, host, { type: 'a' });
+    comes(host, { type: 'a' });
     assert.deepEqual(reported, [thrown]);
   } finally {
     delete globalThis.reportError;
@@ -131,7 +131,7 @@ for (const [how, leave] of Object.entries({
     const [thrown, reason] = [new Error('thrown'), new Error('rejected')];
     wire.on('a', () => { throw thrown; });
     wire.on('a', async () => { throw reason; });
-    assert.deepEqual(await reportedBy(() => arrives(core, host, { type: 'a' })), [thrown, reason]);
+    assert.deepEqual(await reportedBy(() => comes(host, { type: 'a' })), [thrown, reason]);
   });
 }
 
@@ -141,7 +141,7 @@ test('a failing handler is reported to the platform once a { once: true } listen
   wire.addEventListener('error', ({ error }) => got.push(error.cause), { once: true });
   wire.on('a', ({ content }) => { throw content; });
   const reported = await reportedBy(() => {
-    for (const content of [1, 2, 3]) arrives(core, host, { type: 'a', content });
+    for (const content of [1, 2, 3]) comes(host, { type: 'a', content });
   });
   assert.deepEqual([got, reported], [[1], [2, 3]]);
 });
@@ -160,7 +160,7 @@ test('whoever listens has got the error, even if it looks at nothing or later', 
   let calls = 0;
   wire.addEventListener('error', () => calls++);
   wire.on('a', () => { throw new Error('thrown'); });
-  assert.deepEqual(await reportedBy(() => arrives(core, host, { type: 'a' })), []);
+  assert.deepEqual(await reportedBy(() => comes(host, { type: 'a' })), []);
   assert.equal(calls, 1);
 });
 
@@ -187,7 +187,7 @@ test('listeners are told apart as the platform does it: twice is once, capture i
 test('malformed and oversized frames are errors, and the connection is kept', async () => {
   const { wire, host, core } = await opened({ maxMessageBytes: 50 });
   const events = record(wire);
-  for (const data of ['no json', '{}', '{"type":"a","content":"' + 'x'.repeat(50) + '"}']) arrives(core, host, data);
+  for (const data of ['no json', '{}', '{"type":"a","content":"' + 'x'.repeat(50) + '"}']) comes(host, data);
   assert.deepEqual(events.map(({ type, error }) => [type, error.code]), [
     ['error', 'malformed-frame'], ['error', 'malformed-frame'], ['error', 'too-large'],
   ]);
@@ -232,10 +232,8 @@ test('open is announced before the message that proved it', async () => {
   const order = [];
   wire.addEventListener('open', () => order.push('open'));
   wire.on('a', () => order.push('message'));
-  core.event(() => {
-    host.inspect('{"type":"a"}');
-    host.opened(2, 1);
-  });
+  core.overrides.wire_frame = () => host.opened(2, 1);
+  comes(host, { type: 'a' });
   assert.deepEqual(order, ['open', 'message']);
 });
 
@@ -258,7 +256,7 @@ test('send() inside a handler is written at once, and its callbacks come after t
     host.settled(core.named('wire_submit')[0][2]);
     order.push('handler');
   });
-  arrives(core, host, { type: 'a' });
+  comes(host, { type: 'a' });
   assert.equal(socket.sent.length, 1);
   assert.deepEqual(order, ['handler', 'settled']);
 });
@@ -270,7 +268,7 @@ test('close() in a handler: whoever aborts wants no more of the batch', async ()
     seen.push(content);
     void wire.close({ timeout: 0 });
   });
-  arrives(core, host, [{ type: 'a', content: 1 }, { type: 'a', content: 2 }]);
+  comes(host, [{ type: 'a', content: 1 }, { type: 'a', content: 2 }]);
   assert.deepEqual(seen, [1]);
 });
 

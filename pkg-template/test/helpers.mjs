@@ -61,6 +61,9 @@ export async function opened(options, url) {
   return { ...made, wire, host, socket };
 }
 
+/** A frame comes on a link. What the core makes of it is `core.overrides.wire_frame`. */
+export const arrives = (host, data, link = 1) => host.listener(link)({ type: 'message', data });
+
 /** One turn of the event loop: every microtask has run. */
 export const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -167,6 +170,7 @@ export class FakeCore {
       wire_round_trip: () => 0,
       wire_turn_over() {},
       wire_settled() {},
+      wire_frame() {},
       wire_echoed: (wire, ticket) => wire.host.settled(ticket),
       wire_dialled: (wire, _link, socket) => void (wire.socket = socket),
       wire_dial_failed: (wire) => {

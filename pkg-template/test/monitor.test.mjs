@@ -1,7 +1,7 @@
 // stats(), recent() and the logger.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { facade, opened, turn } from './helpers.mjs';
+import { arrives, facade, opened, turn } from './helpers.mjs';
 
 const SECRET = 'hush-7f3a';
 const silent = () => ({ debug() {}, info() {}, warn() {}, error() {} });
@@ -24,8 +24,8 @@ test('what is counted', async () => {
   await wire.send('text', 'é');
   await wire.send('text', 'b');
   core.event(() => host.settled(1));
-  core.event(() => host.inspect('[{"type":"text"},{"type":"text"},{"type":"heartbeat"}]'));
-  core.event(() => host.inspect('{"type":"heartbeat"}'));
+  arrives(host, '[{"type":"text"},{"type":"text"},{"type":"heartbeat"}]');
+  arrives(host, '{"type":"heartbeat"}');
   core.event(() => {
     host.dropped(2, 5);
     host.ended(1, 0, 1006, '', false, 500);
@@ -95,8 +95,8 @@ test('no secret in it: not in recent(), stats() or the log', async () => {
   wire.addEventListener('error', () => {});
   core.event(() => { host.opened(1, 1); host.state(1); });
   await wire.send('text', { SECRET }, { to: SECRET, id: SECRET, key: SECRET, meta: { [SECRET]: SECRET } });
-  core.event(() => host.inspect(JSON.stringify({ type: 'text', id: SECRET, content: SECRET, sender: SECRET })));
-  core.event(() => host.inspect(SECRET));
+  arrives(host, JSON.stringify({ type: 'text', id: SECRET, content: SECRET, sender: SECRET }));
+  arrives(host, SECRET);
   core.event(() => { host.dropped(1, 5); host.ended(1, 1, 4000, SECRET, true, 500); host.reconnecting(1, 500, 1, 4000); });
   await wire.send(SECRET, () => {}).catch(() => {});
   await wire.close({ reason: SECRET });
@@ -133,7 +133,8 @@ test('a logger that throws, rejects or changes what it is given harms nothing', 
     const { wire, core, host } = await opened({ logger: { debug: bad, info: bad, warn: bad, error: bad } });
     const got = [];
     wire.on('text', ({ content }) => got.push(content));
-    core.event(() => { host.error(0); host.inspect('{"type":"text","content":1}'); });
+    core.event(() => host.error(0));
+    arrives(host, '{"type":"text","content":1}');
     await turn();
     assert.deepEqual(got, [1]);
     assert.equal((await wire.send('text', 'a')).level, 'written');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { facade, opened, record, turn } from './helpers.mjs';
+import { arrives, facade, opened, record, turn } from './helpers.mjs';
 
 /** Whatever no handler takes fails the run. */
 const unhandled = [];
@@ -223,7 +223,7 @@ test('settled, once; what the core says of unknown tickets is nothing', async ()
 
 test('an own message that comes back tells the core; a guess, a stranger and one that waits do not', async () => {
   const { wire, host, core, socket } = await opened();
-  const back = (...ids) => host.inspect(JSON.stringify(ids.map((id) => ({ type: 'text', id }))));
+  const back = (...ids) => arrives(host, JSON.stringify(ids.map((id) => ({ type: 'text', id }))));
   const { id } = await wire.send('text', 'x');
   await wire.send('text', 'y', { id: 'of-my-own' });
   socket.readyState = 3;
@@ -234,6 +234,7 @@ test('an own message that comes back tells the core; a guess, a stranger and one
   assert.equal(core.named('wire_echoed').length, 0);
   back('a stranger', id);
   assert.deepEqual(core.named('wire_echoed').map((call) => call[2]), [ticket]);
+  assert.equal(core.calls.at(-1)[0], 'wire_frame', 'before the frame that it came in');
 });
 
 test('a ticket is not given twice while it is in use', async () => {

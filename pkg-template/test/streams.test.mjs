@@ -1,7 +1,7 @@
 // Messages as async iterators.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { load, opened, record, turn } from './helpers.mjs';
+import { arrives, load, opened, record, turn } from './helpers.mjs';
 
 const text = (content) => JSON.stringify({ type: 'text', content });
 
@@ -9,7 +9,7 @@ async function streaming(options) {
   const made = await opened();
   const errors = record(made.wire, 'error');
   const messages = made.wire.messages('text', options);
-  const come = (...contents) => contents.forEach((content) => made.core.event(() => made.host.inspect(text(content))));
+  const come = (...contents) => contents.forEach((content) => arrives(made.host, text(content)));
   return { ...made, errors, messages, come };
 }
 

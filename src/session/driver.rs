@@ -28,7 +28,7 @@ use web_sys::WebSocket;
 use super::frame::Inbound;
 use crate::clock::Clock;
 use crate::life;
-use crate::link::{self, Sink, Transport, WebSocketLink, empty};
+use crate::link::{self, Listener, Sink, Transport, WebSocketLink, empty};
 use crate::page::{Page, PageEvent, is_hidden, offline};
 use crate::timer::Timer;
 use crate::trap::{self, Place};
@@ -475,23 +475,21 @@ impl<H: Host> Sink for Driver<H> {
         self.host.release(guarded);
     }
 
+    fn listener(&self, link: u32) -> Listener {
+        let to = self.me.clone();
+        Listener::new(self, move |data| {
+            if let Some(driver) = to.upgrade() {
+                driver.frame(link, data);
+            }
+        })
+    }
+
     fn link_opened(&self, link: u32) {
         let _frame = yard::Frame::enter();
         let now = self.begin(Place::Socket);
         if let Some((number, transport)) = self.of(link) {
             let selected = link::protocol(transport.socket()) == JsValue::from_str("everwire.v1");
             self.client.borrow_mut().handle_link_open(number, selected, now);
-        }
-        self.finish(now);
-    }
-
-    fn link_frame(&self, link: u32, data: &JsValue) {
-        let _frame = yard::Frame::enter();
-        let now = self.begin(Place::Socket);
-        if let Some((number, _)) = self.of(link) {
-            let inbound = self.host.inspect(data);
-            let head = inbound.head.as_bytes();
-            self.client.borrow_mut().handle_frame(number, head, inbound.shape, inbound.body(), now);
         }
         self.finish(now);
     }
@@ -510,6 +508,16 @@ impl<H: Host> Sink for Driver<H> {
 }
 
 impl<H: Host> Driver<H> {
+    fn frame(&self, link: u32, data: &JsValue) {
+        let now = self.begin(Place::Socket);
+        if let Some((number, _)) = self.of(link) {
+            let inbound = self.host.inspect(data);
+            let head = inbound.head.as_bytes();
+            self.client.borrow_mut().handle_frame(number, head, inbound.shape, inbound.body(), now);
+        }
+        self.finish(now);
+    }
+
     /// The link in use, if an event is of it.
     fn of(&self, link: u32) -> Option<(u64, Rc<WebSocketLink>)> {
         let current = self.link.borrow();

@@ -351,11 +351,11 @@ export class SessionWire extends Announcer {
           message.logEpoch = epoch;
           message.s = numbers[2 * at + 1]!;
         });
-        this.#instance.queueMessage(() => messages.forEach((message, at) => this.#deliver(numbers[2 * at]!, message)));
+        this.#instance.queueMessage((all) => all.forEach((message, at) => this.#deliver(numbers[2 * at]!, message)), messages);
       },
       casts: () => {
         for (const element of this.#inHand.elements) {
-          if (isMessage(element)) this.#instance.queueMessage(() => this.#castCame({ ...element, cast: true } as unknown as Message));
+          if (isMessage(element)) this.#instance.queueMessage(this.#castCame, { ...element, cast: true } as unknown as Message);
         }
       },
       answered: (ticket) => {
@@ -486,10 +486,10 @@ export class SessionWire extends Announcer {
     return this.#ownIds !== undefined && sender === this.#identity && this.#ownIds.has(id as string);
   }
 
-  #castCame(message: Message): void {
+  #castCame = (message: Message): void => {
     if (!this.#settings.echo && this.#ids.ticketOf(message.id) !== undefined) return;
     this.#run(message);
-  }
+  };
 
   #run(message: Message): Promise<unknown>[] | undefined {
     return this.#handlers.run(message, (error) => this.#error(new EverwireError('handler', undefined, error), () => report(error)));
