@@ -26,7 +26,7 @@ const ONE_WAY_MS = 25;
 const MESSAGES = { bare: 20_000, everwire: 60_000 };
 /** In one page, in turns. */
 const BURST = 2_000;
-const BURSTS_A_ROUND = 20;
+const BURSTS_A_ROUND = 60;
 /** Before the clock starts: a page that lives for hours has compiled its code. */
 const WARM_UP = { bare: 5_000, everwire: 30_000 };
 

@@ -127,6 +127,7 @@ export class Instance {
   /** The entry in which these messages came has no more events of its own. */
   #ripen(): void {
     if (!this.#messages.length) return;
+    // One by one: arguments are limited, and a frame has as many messages as its bytes allow.
     if (this.#tasks.length) for (const each of this.#messages) this.#tasks.push(each);
     else this.#tasks = this.#messages;
     this.#messages = [];

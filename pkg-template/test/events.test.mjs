@@ -237,6 +237,16 @@ test('open is announced before the message that proved it', async () => {
   assert.deepEqual(order, ['open', 'message']);
 });
 
+test('a batch may hold as many messages as its bytes allow, behind what happened in the same entry', async () => {
+  const { wire, host, core } = await opened();
+  const order = [];
+  wire.addEventListener('open', () => order.push('open'));
+  wire.on('a', () => order.push('message'));
+  core.overrides.wire_frame = () => host.opened(2, 1);
+  comes(host, `[${Array(75_000).fill('{"type":"a"}').join()}]`);
+  assert.deepEqual([order.length, order[0], order.at(-1)], [75_001, 'open', 'message']);
+});
+
 test('connect() fires nothing before the caller can listen', async () => {
   const { open, core } = await opened();
   const wire = open();
