@@ -229,8 +229,9 @@ impl<H: Host> Driver<H> {
     /// A frame has come.
     ///
     /// Of several in a row in the same instant, all with messages of others, the machine hears of the first: if it has
-    /// nothing to do about that, any other would find every deadline where it is to set it. A feed of 15,000 frames a second has a dozen to a millisecond,
-    /// and each that the machine hears of costs a page 3 µs: most of that is for code that has left the caches since.
+    /// nothing to do about that, any other would find every deadline where it is to set it. A feed of 15,000 frames a
+    /// second has a dozen to a millisecond, and each that the machine hears of costs a page 3 µs: most of that is for code
+    /// that has left the caches since.
     pub(crate) fn frame(&self, link: u32, frame: Frame) {
         trap::spring(Place::Socket);
         let (now, slept) = self.tick(false);
