@@ -170,7 +170,7 @@ pub fn wire_abort(handle: u32, ticket: u32) -> bool {
     wire(handle).is_some_and(|wire| wire.abort(Ticket(ticket)))
 }
 
-/// A frame has come on this link: 1 for a heartbeat. Only the function that [`Host::listener`] has made calls it.
+/// A frame has come on this link: 1 for a heartbeat. Only what the `listener` of the host has made calls it.
 #[wasm_bindgen]
 pub fn wire_frame(handle: u32, link: u32, kind: u32) {
     if let Some(wire) = wire(handle) {
