@@ -111,7 +111,8 @@ test('the limit is in UTF-8 bytes, on both sides of the edge', async () => {
     const bytes = overhead + 10 * size;
     for (const data of [fits, utf8(fits)]) {
       assert.deepEqual(await arriving(data, bytes), { kind: MESSAGE, seen: ['message'], bytes });
-      assert.deepEqual((({ kind, seen }) => [kind, seen])(await arriving(data, bytes - 1)), [TOO_LARGE, ['too-large']]);
+      const { kind, seen } = await arriving(data, bytes - 1);
+      assert.deepEqual([kind, seen], [TOO_LARGE, ['too-large']]);
     }
   }
   // A heartbeat is no exception, and what is too long by units is never measured or parsed.

@@ -227,24 +227,34 @@ test('retryIn 0 is a retry', async () => {
   assert.deepEqual([events[0].willRetry, events[0].retryIn], [true, 0]);
 });
 
-test('open is announced before the message that proved it', async () => {
+/** What is heard, in order, when a frame opens the wire. */
+async function heardWith(frame) {
   const { wire, host, core } = await opened();
   const order = [];
   wire.addEventListener('open', () => order.push('open'));
   wire.on('a', () => order.push('message'));
   core.overrides.wire_frame = () => host.opened(2, 1);
-  comes(host, { type: 'a' });
-  assert.deepEqual(order, ['open', 'message']);
+  comes(host, frame);
+  return order;
+}
+
+test('open is announced before the message that proved it', async () => {
+  assert.deepEqual(await heardWith({ type: 'a' }), ['open', 'message']);
 });
 
 test('a batch may hold as many messages as its bytes allow, behind what happened in the same entry', async () => {
-  const { wire, host, core } = await opened();
-  const order = [];
-  wire.addEventListener('open', () => order.push('open'));
-  wire.on('a', () => order.push('message'));
-  core.overrides.wire_frame = () => host.opened(2, 1);
-  comes(host, `[${Array(75_000).fill('{"type":"a"}').join()}]`);
+  const order = await heardWith(Array(75_000).fill({ type: 'a' }));
   assert.deepEqual([order.length, order[0], order.at(-1)], [75_001, 'open', 'message']);
+});
+
+test('a batch with good and bad elements is an error, and the good ones are handed on', async () => {
+  for (const wrong of [5, null, 'x', {}, [], { type: 1 }]) {
+    const { wire, host } = await opened();
+    const [errors, seen] = [record(wire, 'error'), []];
+    wire.on('a', ({ content }) => seen.push(content));
+    comes(host, [wrong, { type: 'a', content: 1 }, wrong]);
+    assert.deepEqual([errors.map(({ error }) => error.code), seen], [['malformed-frame'], [1]]);
+  }
 });
 
 test('connect() fires nothing before the caller can listen', async () => {

@@ -62,7 +62,7 @@ export async function opened(options, url) {
 }
 
 /** A frame comes on a link. What the core makes of it is `core.overrides.wire_frame`. */
-export const arrives = (host, data, link = 1) => host.listener(link)({ type: 'message', data });
+export const arrives = (host, data) => host.listener(1)({ type: 'message', data });
 
 /** One turn of the event loop: every microtask has run. */
 export const turn = () => new Promise((resolve) => setImmediate(resolve));
