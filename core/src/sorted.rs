@@ -97,6 +97,10 @@ impl<K, V> SortedMap<K, V> {
 
 impl<K: Ord, V> SortedMap<K, V> {
     fn find(&self, key: &K) -> Result<usize, usize> {
+        // Most leave in the order in which they came.
+        if self.slots.get(self.head).is_some_and(|(first, _)| first == key) {
+            return Ok(self.head);
+        }
         self.slots.binary_search_by(|(other, _)| other.cmp(key))
     }
 

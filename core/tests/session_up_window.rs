@@ -1,5 +1,6 @@
 //! How much may be out: credit, windows, and what fits into a frame.
 mod session_up_common;
+use everwire_core::session::up::Outgoing;
 use session_up_common::*;
 
 /// [CRED-1] [CRED-7] [SEND-9]
@@ -26,10 +27,65 @@ fn at_most_8192_numbers_are_out() {
     let frames = write(&mut sending, 0);
     // [LIM-5]
     assert_eq!((frames.len(), frames[7]), (8, (7169, 1024, 1)));
-    submit(&mut sending, 8193..=8200);
+    submit(&mut sending, 8193..=8600);
     assert_eq!(write(&mut sending, 0), []);
-    ack(&mut sending, 3, 1 << 40, &[]).unwrap();
-    assert_eq!(write(&mut sending, 0), [(8193, 3, 4)]);
+    ack(&mut sending, 300, 1 << 40, &[]).unwrap();
+    assert_eq!(write(&mut sending, 0), [(8193, 300, 301)]);
+}
+
+/// RFC 1122 §4.2.3.4: room for a few of many that wait is no reason to write a frame.
+#[test]
+fn scraps_of_the_window_wait_for_more_room() {
+    let mut sending = sending(8192);
+    sending.welcome(&welcome(0, 1 << 40), at(0)).unwrap();
+    write(&mut sending, 0);
+    submit(&mut sending, 8193..=8600);
+    for room in [1, 200, 247] {
+        ack(&mut sending, room, 1 << 40, &[]).unwrap();
+        assert_eq!(write(&mut sending, 0), [], "{room} of 8192");
+    }
+    // A 32nd of what is out.
+    ack(&mut sending, 249, 1 << 40, &[]).unwrap();
+    assert_eq!(write(&mut sending, 0), [(8193, 249, 250)]);
+    // All that waits has room: nothing would be gained.
+    let mut sending = open(8192);
+    write(&mut sending, 0);
+    sending.submit(text(9000, 100)).unwrap();
+    ack(&mut sending, 1, 1 << 40, &[]).unwrap();
+    assert_eq!(write(&mut sending, 0), [(8193, 1, 2)]);
+}
+
+/// The same of octets, and of messages that share frames: others are frames of their own whatever the room.
+#[test]
+fn scraps_of_octets_wait_too() {
+    let full = |last: Outgoing| {
+        let mut sending = open(0);
+        for ticket in 1..=20 {
+            sending.submit(text(ticket, 52_000)).unwrap();
+        }
+        sending.submit(last).unwrap();
+        sending.submit(text(22, 100_000)).unwrap();
+        let frames = write(&mut sending, 0).len();
+        (frames, sending)
+    };
+    // 1,040,000 of 1,048,576 are out.
+    let (frames, mut sending) = full(text(21, 6000));
+    assert_eq!(frames, 20);
+    ack(&mut sending, 1, 9000, &[]).unwrap();
+    assert_eq!(write(&mut sending, 0), [(21, 1, 2), (22, 1, 2)]);
+    assert_eq!(full(text(21, 60_000)).0, 21);
+    // And what is long behind it.
+    assert_eq!(full(binary(21, 10)).0, 22);
+}
+
+/// A small credit is used as it comes: there is no more of it to wait for.
+#[test]
+fn a_small_credit_is_no_scrap() {
+    let mut sending = sending(100);
+    sending.welcome(&welcome(0, 10), at(0)).unwrap();
+    assert_eq!(write(&mut sending, 0), [(1, 10, 1)]);
+    ack(&mut sending, 1, 11, &[]).unwrap();
+    assert_eq!(write(&mut sending, 0), [(11, 1, 2)]);
 }
 
 /// [CRED-5] [LIM-9] One may overshoot, and the next one waits for as much as that.
@@ -52,7 +108,7 @@ fn a_message_begins_while_less_than_the_window_is_out() {
     assert_eq!(write(&mut sending, 0), [(5, 1, 5)]);
 }
 
-/// [LIM-4] [LIM-5] [FRM-9] Several messages make a body of 65,536 octets at most, a single one may be longer.
+/// [LIM-4] [LIM-5] [FRM-9] Several messages make a body of 57,344 octets at most, a single one may be longer.
 #[test]
 fn frames_hold_what_a_frame_may_hold() {
     let bodies = |lengths: &[u32]| {
@@ -63,9 +119,9 @@ fn frames_hold_what_a_frame_may_hold() {
         write(&mut sending, 0).into_iter().map(|(_, count, _)| count).collect::<Vec<_>>()
     };
     // Two brackets and a comma.
-    assert_eq!(bodies(&[65_523, 10]), [2]);
-    assert_eq!(bodies(&[65_524, 10]), [1, 1]);
-    assert_eq!(bodies(&[100_000, 10, 10, 65_000, 1000]), [1, 3, 1]);
+    assert_eq!(bodies(&[57_331, 10]), [2]);
+    assert_eq!(bodies(&[57_332, 10]), [1, 1]);
+    assert_eq!(bodies(&[100_000, 10, 10, 57_000, 1000]), [1, 3, 1]);
     assert_eq!(bodies(&[2; 1025]), [1024, 1]);
 }
 

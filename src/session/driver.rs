@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use everwire_core::engine::{Producer, Subject};
-use everwire_core::frame::{BATCH_BYTES_MAX, PageMark};
+use everwire_core::frame::{BATCH_BYTES_FILLED, PageMark};
 use everwire_core::session::Client;
 use everwire_core::session::client::{
     Action, Cast, Close, Config, Notice, Opened, Outbound, PageAsk, PageFailure, PageId, PageUnfit, Phase,
@@ -196,7 +196,7 @@ impl<H: Host> Driver<H> {
         // With the comma or bracket in front of it.
         let octets = u64::from(message.bytes) + 1;
         // A frame that is full need not wait for the turn to end.
-        let gathered = self.gathering.get().filter(|(_, gathered)| gathered + octets < BATCH_BYTES_MAX);
+        let gathered = self.gathering.get().filter(|(_, gathered)| gathered + octets < BATCH_BYTES_FILLED);
         if let Some((now, _)) = self.gathering.get().filter(|_| gathered.is_none()) {
             self.finish(now);
         }

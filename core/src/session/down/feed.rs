@@ -8,7 +8,7 @@ use crate::engine::{
     self, Call, Cursor, Direction, Engine, Failure, Filter, Interval, Limit, LogEpoch, Message, Post, Read,
     Span, Subject, Tailed,
 };
-use crate::frame::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, SUBJECT_BYTES_MAX};
+use crate::frame::{BATCH_BYTES_FILLED, BATCH_MESSAGES_MAX, SUBJECT_BYTES_MAX};
 use crate::mutant::mutant;
 use crate::time::Instant;
 
@@ -223,7 +223,7 @@ impl Feed {
             let free = super::WINDOW_MESSAGES.saturating_sub(self.outstanding().messages);
             let messages =
                 usize::try_from(free).map_or(BATCH_MESSAGES_MAX, |free| free.min(BATCH_MESSAGES_MAX));
-            Kind::Tail(self.cursor.clone(), Limit { messages, octets: BATCH_BYTES_MAX })
+            Kind::Tail(self.cursor.clone(), Limit { messages, octets: BATCH_BYTES_FILLED })
         } else {
             Kind::Head(self.lost.clone())
         };
@@ -321,7 +321,7 @@ impl Feed {
                 let binary = message.payload.is_binary();
                 let grown = message.payload.octets().saturating_add(if binary { 0 } else { octets + 1 });
                 let batch = frame.is_empty()
-                    || (!binary && grown < BATCH_BYTES_MAX && frame.len() < BATCH_MESSAGES_MAX);
+                    || (!binary && grown < BATCH_BYTES_FILLED && frame.len() < BATCH_MESSAGES_MAX);
                 if !batch || !self.outstanding().admits(more) {
                     break;
                 }

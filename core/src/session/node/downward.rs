@@ -9,7 +9,7 @@ use super::pages::Due;
 use super::timer::NodeTimer;
 use super::wrong;
 use crate::engine::{Answer, Failure, Message, Read, Tailed};
-use crate::frame::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, Room};
+use crate::frame::{BATCH_BYTES_FILLED, BATCH_MESSAGES_MAX, Room};
 use crate::mutant::mutant;
 use crate::session::down::{Content, Outbound, Verdict, head_call};
 use crate::session::up::RETRY_DELAY;
@@ -194,7 +194,7 @@ impl<P: Content> Node<P> {
             };
             let binary = post.payload.is_binary();
             let grown = octets.saturating_add(post.payload.octets()).saturating_add(1);
-            let full = grown >= BATCH_BYTES_MAX || casts.len() >= BATCH_MESSAGES_MAX;
+            let full = grown >= BATCH_BYTES_FILLED || casts.len() >= BATCH_MESSAGES_MAX;
             if (binary || full) && !casts.is_empty() {
                 self.write(NodeFrame::Cast(core::mem::take(&mut casts)));
             }

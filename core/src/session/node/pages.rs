@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::engine::{Call, Direction, Filter, Interval, Limit, LogEpoch, Message, Span, Subject};
-use crate::frame::{BATCH_BYTES_MAX, PAGE_MESSAGES_MAX, PageMark};
+use crate::frame::{BATCH_BYTES_FILLED, PAGE_MESSAGES_MAX, PageMark};
 use crate::session::down::Content;
 use crate::time::Instant;
 
@@ -191,7 +191,7 @@ fn parts<P: Content>(interval: Interval<P>) -> VecDeque<Part<P>> {
         let grown = octets.saturating_add(message.payload.octets()).saturating_add(1);
         match parts.back_mut() {
             Some((_, part))
-                if open && !binary && grown < BATCH_BYTES_MAX && part.len() < PAGE_MESSAGES_MAX =>
+                if open && !binary && grown < BATCH_BYTES_FILLED && part.len() < PAGE_MESSAGES_MAX =>
             {
                 part.push(message);
                 octets = grown;

@@ -30,6 +30,8 @@ pub const WINDOW_MESSAGES_MAX: u64 = 8192;
 /// Below so many unacknowledged octets another message may begin. It bounds a node's memory together with the longest
 /// message, and is more than the product of bandwidth and delay of most links. [LIM-9] [CRED-5]
 pub const WINDOW_BYTES_MAX: u64 = 1 << 20;
+/// Room of less than this fraction of what is out waits for more room.
+const SCRAP: u64 = 32;
 /// So many exited refusals are let go at once: half of what the engine keeps, so that the other half still finds room
 /// while the release is on its way. [SEND-14]
 pub const UNRELEASED_MAX: u64 = 128;

@@ -7,11 +7,12 @@ use super::message::{Dropped, Exit, Exited, Outgoing, Unwritten};
 use super::record::{NotARecord, Numbered, Record};
 use super::waiting::Waiting;
 use super::{
-    LONG_FRAME_BYTES, LONG_FRAME_LINKS, RELEASE_DELAY, UNRELEASED_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX,
+    LONG_FRAME_BYTES, LONG_FRAME_LINKS, RELEASE_DELAY, SCRAP, UNRELEASED_MAX, WINDOW_BYTES_MAX,
+    WINDOW_MESSAGES_MAX,
 };
 use crate::engine::{Producer, RefusalCode};
 use crate::frame::{
-    BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, Code, Form, FromClient, NUMBER_MAX, REFUSALS_MAX, Refusals,
+    BATCH_BYTES_FILLED, BATCH_MESSAGES_MAX, Code, Form, FromClient, NUMBER_MAX, REFUSALS_MAX, Refusals,
 };
 use crate::limiter::{Limiter, Rate};
 use crate::mutant::mutant;
@@ -249,10 +250,11 @@ impl Sending {
         let oldest = self.oldest();
         self.limited_until = None;
         let first = self.link.as_ref()?.written + 1;
+        let scraps = self.has_room_for_scraps();
         let mut messages = Vec::new();
         let mut body = "[]".len() as u64;
         let mut form = Form::Text;
-        while messages.len() < BATCH_MESSAGES_MAX {
+        while messages.len() < BATCH_MESSAGES_MAX && !scraps {
             let Some(next) = self.next(oldest, gate) else { break };
             let link = self.link.as_mut()?;
             let waits = alone && link.written > link.acked;
@@ -263,7 +265,7 @@ impl Sending {
                 break;
             }
             let longer = body + next.bytes() + u64::from(!messages.is_empty());
-            if !messages.is_empty() && (next.form() == Form::Binary || longer > BATCH_BYTES_MAX) {
+            if !messages.is_empty() && (next.form() == Form::Binary || longer > BATCH_BYTES_FILLED) {
                 break;
             }
             // Behind every other bound: what it has counted goes.
@@ -302,6 +304,22 @@ impl Sending {
         link.unreleased = 0;
         link.release_at = None;
         Some(Written { frame, form, messages, octets })
+    }
+
+    /// Whether the windows leave room for only a few of those that wait, and an `ack` that makes more is on its way: what
+    /// follows each `ack` would else be a full frame and a scrap, and a frame costs a browser as much as twenty messages.
+    /// As RFC 1122 §4.2.3.4 has it for TCP, with other fractions.
+    fn has_room_for_scraps(&self) -> bool {
+        let Some(link) = self.link.as_ref() else { return false };
+        let shares = |next: &Outgoing| next.form == Form::Text && u64::from(next.bytes) < BATCH_BYTES_FILLED;
+        if link.written < self.written || !self.waiting.front().is_some_and(shares) {
+            return false;
+        }
+        let out = link.written - link.acked;
+        let numbers = link.credit.min(link.acked + WINDOW_MESSAGES_MAX).saturating_sub(link.written);
+        let octets = WINDOW_BYTES_MAX.saturating_sub(link.bytes);
+        (numbers < out / SCRAP && numbers < self.waiting.len() as u64)
+            || (octets < link.bytes / SCRAP && octets < self.waiting.bytes())
     }
 
     /// What the link carries next: first again what has a number, then what has none. [WELC-8]
