@@ -8,7 +8,7 @@ const scratch = /* @__PURE__ */ new Uint8Array(8192);
 const wide = /[\x80-\uffff]/;
 
 export function utf8Length(text: string): number {
-  if (text.length < 4096 && !wide.test(text)) return text.length;
+  if (!wide.test(text)) return text.length;
   let { read, written } = encoder.encodeInto(text, scratch);
   while (read < text.length) {
     const more = encoder.encodeInto(text.slice(read), scratch);

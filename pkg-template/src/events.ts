@@ -48,6 +48,13 @@ export const asyncDispose = (Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDisp
 
 export const noop = () => {};
 
+/** Nobody need take it: `undelivered` tells of it too. */
+export function refused(error: unknown): Promise<never> {
+  const promise = Promise.reject(error);
+  promise.catch(noop);
+  return promise;
+}
+
 /** Calls a function when the signal is aborted; returns what takes the listener away again. */
 export function onAbort(signal: AbortSignal | undefined, fn: () => void): () => void {
   if (!signal) return noop;

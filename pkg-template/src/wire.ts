@@ -8,7 +8,7 @@ import type { Exports, Host } from './contract.ts';
 import { targetSource } from './dial.ts';
 import { compose, decodeOwn, encode, type Frame, frameBytes, heartbeatFrame, type Ids, idSource, inspect } from './envelope.ts';
 import { EverwireError, report } from './errors.ts';
-import { Announcer, asyncDispose, noop, onAbort } from './events.ts';
+import { Announcer, asyncDispose, noop, onAbort, refused } from './events.ts';
 import { addHandler, type Handler, type Handlers } from './handlers.ts';
 import { acquire, type Instance } from './instance.ts';
 import { Keys } from './keys.ts';
@@ -31,13 +31,6 @@ interface Kept {
   resolve: ((receipt: Receipt) => void) | undefined;
   reject: ((error: unknown) => void) | undefined;
   unhook(): void;
-}
-
-/** Nobody need take it: `undelivered` tells of it too. */
-function refused(error: unknown): Promise<never> {
-  const promise = Promise.reject(error);
-  promise.catch(noop);
-  return promise;
 }
 
 type Fields<Name extends keyof WireEventMap> = Omit<WireEventMap[Name], keyof Event>;

@@ -76,3 +76,27 @@ test('figures, events and log: what happens is in them, and no secret', async ()
   assert.equal(lines.length / 3, wire.recent().length);
   assert.ok(!told.includes(SECRET), told);
 });
+
+test('a rejected promise that nobody looks at is no unhandled rejection, and one that is looked at late still rejects', async () => {
+  const unhandled = [];
+  const note = (reason) => unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  const { core } = made;
+  const wire = made.open(url);
+  await turn();
+  const { host } = core.last;
+  const sends = [wire.send('text', 'aborted', { signal: AbortSignal.abort() }), wire.send('text', 1n)];
+  const controller = new AbortController();
+  sends.push(wire.send('text', 'refused'), wire.send('text', 'given up', { signal: controller.signal }), wire.request('sum', []));
+  controller.abort();
+  core.event(() => {
+    host.exited(3, 3, 1, 0, false, 'forbidden');
+    host.exited(5, 5, 1, 0, false, 'forbidden');
+  });
+  await turn();
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('unhandledRejection', note);
+  assert.deepEqual(unhandled, []);
+  const codes = await Promise.all(sends.map((promise) => promise.then(() => null, ({ code }) => code)));
+  assert.deepEqual(codes, ['aborted', 'content', 'refused', 'aborted', 'refused']);
+});

@@ -1,6 +1,7 @@
 // The messages that have not left, by the ticket under which the core knows them.
 import type { SessionEnvelope, SessionReceipt } from '../../types/exactly-once.js';
 import type { Frame } from '../envelope.ts';
+import { noop } from '../events.ts';
 import { Keys } from '../keys.ts';
 
 /** What the promise of a request is told. */
@@ -17,10 +18,18 @@ export interface Kept {
   bytes: number;
   numbered: boolean;
   key: string | undefined;
+  promise: Promise<SessionReceipt> | undefined;
   resolve(receipt: SessionReceipt): void;
   reject(error: unknown): void;
   unhook(): void;
-  answer?: Answer;
+  answer: Answer | undefined;
+}
+
+/** The promise is told, and that of the answer if one is waited for. Whoever looks at neither has no unhandled rejection. */
+export function rejectKept(kept: Kept, error: unknown): void {
+  kept.promise?.catch(noop);
+  kept.reject(error);
+  kept.answer?.reject(error);
 }
 
 /** Ids of settled messages that are kept to be able to say which receipts are no longer backed. [EPOCH-4] */
@@ -43,11 +52,14 @@ export class Outbox {
   #settledNext = 0;
   #keys = new Keys();
   #lastTicket = 0;
+  /** All numbers have been given once. Before that no ticket can be in use. */
+  #wrapped = false;
 
   nextTicket(): number {
     do {
       this.#lastTicket = (this.#lastTicket + 1) >>> 0;
-    } while (this.#kept.has(this.#lastTicket) || this.#answers.has(this.#lastTicket));
+      this.#wrapped ||= !this.#lastTicket;
+    } while (this.#wrapped && (this.#kept.has(this.#lastTicket) || this.#answers.has(this.#lastTicket)));
     return this.#lastTicket;
   }
 
@@ -111,7 +123,7 @@ export class Outbox {
     const kept = this.#kept.get(ticket);
     const answer = kept?.answer ?? this.#answers.get(ticket);
     this.#answers.delete(ticket);
-    if (kept) delete kept.answer;
+    if (kept) kept.answer = undefined;
     return answer;
   }
 

@@ -7,7 +7,7 @@ import type {
 import type { MessagesOptions, RecentEvent, UrlSource } from '../../types/index.js';
 import { compose, decodeOwn, encode, type Frame, type Ids, idSource } from '../envelope.ts';
 import { EverwireError, report } from '../errors.ts';
-import { Announcer, asyncDispose, noop, onAbort } from '../events.ts';
+import { Announcer, asyncDispose, noop, onAbort, refused } from '../events.ts';
 import { acquire, type Instance } from '../instance.ts';
 import { frozen, Monitor } from '../monitor.ts';
 import { checkSignal, fail, timeout as checkTimeout, waitOptions, within } from '../options.ts';
@@ -21,7 +21,7 @@ import { NONE, type SessionExports, type SessionHost } from './contract.ts';
 import { type Inbound, isMessage, read } from './inbound.ts';
 import { checkSession, checkToken, type SessionSettings } from './options.ts';
 import { frameOf, helloBody, lengthOf } from './outbound.ts';
-import { type Answer, type Kept, Outbox } from './outbox.ts';
+import { type Answer, type Kept, Outbox, rejectKept } from './outbox.ts';
 import { OwnIds } from './own-ids.ts';
 import { Pages } from './pages.ts';
 import { readReceipt, Receipts } from './receipts.ts';
@@ -236,61 +236,59 @@ export class SessionWire extends Announcer {
     request: (Answer & { answerMs: number }) | undefined,
   ): Promise<SessionReceipt> {
     const ticket = this.#outbox.nextTicket();
+    const { sender, maxMessageBytes: max } = this.#settings;
     let id = this.#ids.next(ticket);
-    let resolve!: (receipt: SessionReceipt) => void;
-    let reject!: (error: unknown) => void;
-    const promise = new Promise<SessionReceipt>((yes, no) => {
-      resolve = yes;
-      reject = no;
-    });
-    promise.catch(noop);
     let envelope = { id, type, content } as Message;
-    const refuse = (error: EverwireError<any>, message: () => object = () => envelope) => {
-      reject(error);
-      request?.reject(error);
-      this.#undelivered(id, type, 'never-written', error.code as SessionErrorCode, message);
-    };
-    let octets: Frame;
-    let priority: number, ttl: number, named: string | undefined, signal: AbortSignal | undefined;
+    let octets: Frame | undefined;
+    let wait: ReturnType<typeof waitOptions>;
+    let signal: AbortSignal | undefined;
+    let bytes: number;
     try {
       const { to = null, meta } = options ?? {};
       ({ id = id, signal } = options ?? {});
-      ({ priority, ttl, key: named } = waitOptions(options));
+      wait = waitOptions(options);
       if (signal) checkSignal(signal);
-      envelope = compose(id, type, this.#settings.sender, to, content, meta) as Message;
-      octets = encode(envelope, true, this.#settings.maxMessageBytes);
-    } catch (error) {
-      refuse(error instanceof EverwireError ? error : new EverwireError('content', undefined, error));
-      return promise;
+      envelope = compose(id, type, sender, to, content, meta) as Message;
+      octets = encode(envelope, true, max);
+      bytes = lengthOf(octets);
+      if (bytes > max) throw new EverwireError('too-large');
+      if (!this.#handle) throw new EverwireError('closed');
+      if (signal?.aborted) throw new EverwireError('aborted', undefined, signal.reason);
+    } catch (thrown) {
+      const error = thrown instanceof EverwireError ? thrown : new EverwireError('content', undefined, thrown);
+      return this.#refuse(id, type, octets ?? envelope, error, request);
     }
-    const bytes = lengthOf(octets);
-    const message = () => decodeOwn(octets);
-    if (bytes > this.#settings.maxMessageBytes) refuse(new EverwireError('too-large'), message);
-    else if (!this.#handle) refuse(new EverwireError('closed'), message);
-    else if (signal?.aborted) refuse(new EverwireError('aborted', undefined, signal.reason), message);
-    else {
-      const kept: Kept = { id, type, octets, bytes, numbered: false, key: named, resolve, reject, unhook: noop, ...(request && { answer: request }) };
-      const key = this.#outbox.keep(ticket, kept);
-      const binary = typeof octets !== 'string';
-      const refused = this.#call('wire_submit', ticket, bytes, binary, priority, key, ttl, request?.answerMs ?? NONE);
-      this.#gather();
-      if (refused) {
-        this.#outbox.forget(ticket);
-        refuse(new EverwireError(codes.refusal[refused - 1]!), message);
-        return promise;
-      }
-      if (options?.id !== undefined && !this.#settings.echo) (this.#ownIds ??= new OwnIds()).add(id);
-      if (this.#outbox.get(ticket)) {
-        kept.unhook = onAbort(signal, () => {
-          const error = new EverwireError('aborted', undefined, signal!.reason);
-          // With a number the message stays and is told by `settled` or `undelivered`; only the promise is let go.
-          kept.reject(error);
-          kept.answer?.reject(error);
-          this.#call('wire_abort', ticket);
-        });
-      }
+    const { priority, ttl, key } = wait;
+    const kept: Kept = {
+      id, type, octets, bytes, numbered: false, key, promise: undefined, resolve: noop, reject: noop, unhook: noop, answer: request,
+    };
+    kept.promise = new Promise<SessionReceipt>((resolve, reject) => {
+      kept.resolve = resolve;
+      kept.reject = reject;
+    });
+    const number = this.#outbox.keep(ticket, kept);
+    const refusal = this.#call('wire_submit', ticket, bytes, typeof octets !== 'string', priority, number, ttl, request?.answerMs ?? NONE);
+    this.#gather();
+    if (refusal) {
+      this.#outbox.forget(ticket);
+      return this.#refuse(id, type, octets, new EverwireError(codes.refusal[refusal - 1]!), request);
     }
-    return promise;
+    if (options?.id !== undefined && !this.#settings.echo) (this.#ownIds ??= new OwnIds()).add(id);
+    if (signal && this.#outbox.get(ticket)) {
+      kept.unhook = onAbort(signal, () => {
+        // With a number the message stays and is told by `settled` or `undelivered`; only the promise is let go.
+        rejectKept(kept, new EverwireError('aborted', undefined, signal.reason));
+        this.#call('wire_abort', ticket);
+      });
+    }
+    return kept.promise;
+  }
+
+  /** It was never taken. */
+  #refuse(id: string, type: string, message: Frame | Message, error: EverwireError<any>, request: Answer | undefined): Promise<never> {
+    request?.reject(error);
+    this.#undelivered(id, type, 'never-written', error.code as SessionErrorCode, () => decodeOwn(message as Frame));
+    return refused(error);
   }
 
   /** What is sent in one turn shares frames: a frame costs a browser as much as twenty messages. */
@@ -317,11 +315,13 @@ export class SessionWire extends Announcer {
       hello: (socket, head, numbers, texts) => transmit(socket, head + helloBody(numbers, texts, this.#token ?? null)),
       write: transmit,
       send: (socket, head, tickets, withdrawn) => {
-        const messages = Array.from(tickets, (ticket) => this.#outbox.get(ticket));
-        const frame = frameOf(head, messages.map((kept) => kept?.octets), withdrawn);
-        for (const kept of messages) {
+        const messages: (Frame | undefined)[] = [];
+        for (const ticket of tickets) {
+          const kept = this.#outbox.get(ticket);
+          messages.push(kept?.octets);
           if (kept && this.#outbox.number(kept)) this.#monitor.wrote(kept.bytes);
         }
+        const frame = frameOf(head, messages, withdrawn);
         return frame !== undefined && transmit(socket, frame);
       },
       cast: (socket, head, ticket) => {
@@ -337,7 +337,7 @@ export class SessionWire extends Announcer {
         if (this.#inHand.url !== undefined) this.#redirect = this.#inHand.url;
       },
       head: () => this.#inHand.head,
-      found: () => Float64Array.from(this.#inHand.found),
+      found: () => new Float64Array(this.#inHand.found),
       texts: () => this.#inHand.texts,
       received: (indices) => {
         for (const index of indices) this.#received.push(this.#inHand.elements[index] as Message);
@@ -346,12 +346,12 @@ export class SessionWire extends Announcer {
         const epoch = this.#epoch;
         const messages = this.#received.splice(0, numbers.length / 2);
         this.#monitor.received.messages += messages.length;
-        // They are nobody else's, so they need not be copied. Both names are plain own members, whatever the server had there.
-        messages.forEach((message, at) => {
+        this.#instance.queueMessage(() => messages.forEach((message, at) => {
+          // They are nobody else's, so they need not be copied. Both names are plain own members, whatever the server had there.
           message.logEpoch = epoch;
           message.s = numbers[2 * at + 1]!;
-        });
-        this.#instance.queueMessage((all) => all.forEach((message, at) => this.#deliver(numbers[2 * at]!, message)), messages);
+          this.#deliver(numbers[2 * at]!, message);
+        }), undefined);
       },
       casts: () => {
         for (const element of this.#inHand.elements) {
@@ -372,9 +372,7 @@ export class SessionWire extends Announcer {
         const kept = this.#outbox.forget(ticket);
         if (!kept) return;
         const [reason, error] = exit === 1 ? (['refused', 'refused'] as const) : codes.dropped[why]!;
-        const told = new EverwireError(error, code || undefined);
-        kept.reject(told);
-        kept.answer?.reject(told);
+        rejectKept(kept, new EverwireError(error, code || undefined));
         this.#undelivered(kept.id, kept.type, reason, error, () => decodeOwn(kept.octets), code);
       },
       unanswered: (ticket, why) => this.#outbox.takeAnswer(ticket)?.reject(new EverwireError(codes.dropped[why]![1])),
@@ -469,15 +467,15 @@ export class SessionWire extends Announcer {
   }
 
   #deliver(delivery: number, message: Message): void {
-    const over = () => this.#handlersEnded(delivery);
+    let pending: Promise<unknown>[] | undefined;
     // Whoever closed at once, in a handler of the same batch perhaps, wants no more.
-    if (this.#left && this.#state === CLOSED) return over();
-    if (message.type === 'receipt') this.#receiptCame(message);
-    if (this.#settings.receipts && message.receiver === this.#identity) this.#receipt(message, 'delivered');
-    if (!this.#settings.echo && this.#isOwn(message)) return over();
-    const pending = this.#run(message);
-    if (pending) void Promise.all(pending).then(over);
-    else over();
+    if (!this.#left || this.#state !== CLOSED) {
+      if (message.type === 'receipt') this.#receiptCame(message);
+      if (this.#settings.receipts && message.receiver === this.#identity) this.#receipt(message, 'delivered');
+      if (this.#settings.echo || !this.#isOwn(message)) pending = this.#handlers.run(message, this.#failed);
+    }
+    if (pending) void Promise.all(pending).then(() => this.#handlersEnded(delivery));
+    else this.#handlersEnded(delivery);
   }
 
   #isOwn({ id, sender }: Message): boolean {
@@ -488,19 +486,18 @@ export class SessionWire extends Announcer {
 
   #castCame = (message: Message): void => {
     if (!this.#settings.echo && this.#ids.ticketOf(message.id) !== undefined) return;
-    this.#run(message);
+    this.#handlers.run(message, this.#failed);
   };
 
-  #run(message: Message): Promise<unknown>[] | undefined {
-    return this.#handlers.run(message, (error) => this.#error(new EverwireError('handler', undefined, error), () => report(error)));
-  }
+  /** A handler has thrown, or its promise was rejected. */
+  #failed = (error: unknown): void => this.#error(new EverwireError('handler', undefined, error), () => report(error));
 
   /** The core is told of all that have ended in one turn at once. */
   #handlersEnded(delivery: number): void {
     this.#ended.push(delivery);
     if (this.#ended.length > 1) return;
     void Promise.resolve().then(() => {
-      const ended = Float64Array.from(this.#ended);
+      const ended = new Float64Array(this.#ended);
       this.#ended = [];
       this.#call('wire_settled', ended);
     });
@@ -565,9 +562,7 @@ export class SessionWire extends Announcer {
     for (const ticket of this.#outbox.tickets()) {
       const numbered = this.#outbox.get(ticket)!.numbered;
       const kept = this.#outbox.forget(ticket)!;
-      const error = new EverwireError('core-died', undefined, cause);
-      kept.reject(error);
-      kept.answer?.reject(error);
+      rejectKept(kept, new EverwireError('core-died', undefined, cause));
       this.#undelivered(kept.id, kept.type, numbered ? 'in-doubt' : 'never-written', 'core-died', () => decodeOwn(kept.octets));
     }
     this.#leftOver('core-died', cause);
