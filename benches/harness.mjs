@@ -1,30 +1,37 @@
 // What the benchmarks share: processes, medians, tables. Everything is on loopback.
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { webToken } from '../tests/e2e/servers-under-test.mjs';
 
 /** `everwire-server` as it is shipped, with limits that no benchmark meets. */
 export async function startServer({ durable = false, origin = '*' } = {}) {
   const binary = process.env.EVERWIRE_SERVER_BIN;
   if (!binary) throw new Error('EVERWIRE_SERVER_BIN names no program: run `cargo xtask bench`');
-  const data = durable ? await mkdtemp(path.join(os.tmpdir(), 'everwire-bench-')) : null;
-  const args = ['--listen', '127.0.0.1:0', '--anonymous', '--origin', origin, '--connects-per-second', '100000', '--greeting-per-address', '100000',
+  const home = await mkdtemp(path.join(os.tmpdir(), 'everwire-bench-'));
+  const secret = randomBytes(32).toString('hex');
+  await writeFile(path.join(home, 'secret'), secret);
+  const args = ['--listen', '127.0.0.1:0', '--anonymous', '--jwt-secret-file', path.join(home, 'secret'), '--origin', origin, '--connects-per-second', '100000', '--greeting-per-address', '100000',
     '--connections-per-address', '100000', '--messages-per-second', '10000000', '--log-messages-max', '2000000', '--log-bytes-max', '1073741824'];
-  const child = spawn(binary, [...args, ...(data ? ['--data', data] : [])], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, RUST_LOG: 'warn' } });
+  const child = spawn(binary, [...args, ...(durable ? ['--data', path.join(home, 'data')] : [])], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, RUST_LOG: 'warn' } });
+  // Also when a benchmark has failed.
+  process.once('exit', () => child.kill('SIGKILL'));
   const [line] = await once(createInterface(child.stdout), 'line');
   const port = Number(/:(\d+)$/.exec(line)[1]);
   return {
     port,
     url: `ws://127.0.0.1:${port}/ws`,
     pid: child.pid,
+    /** With it the client is `user_name`, without one it is anonymous. */
+    token: (name) => webToken(name, secret),
     async close() {
       child.kill('SIGKILL');
       await once(child, 'exit');
-      if (data) await rm(data, { recursive: true, force: true });
+      await rm(home, { recursive: true, force: true });
     },
   };
 }

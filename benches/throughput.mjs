@@ -1,34 +1,38 @@
 // Messages a second and round trips in Chromium, in both deliveries, beside one envelope a frame on a bare WebSocket: in one
-// run, in turns.
+// page, in turns.
 //
 //   cargo xtask bench                      everything
 //   node benches/throughput.mjs [--rounds N] [--json FILE] [--only WORDS]
 //
 // `--only 'out loopback best effort'` makes the rows that begin so, and no round trips.
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { WebSocket, WebSocketServer } from 'ws';
-import { startLab } from '../tests/e2e/harness/browser.mjs';
 import { packageDir } from '../tests/e2e/harness/site.mjs';
 import { startProxy } from '../tests/e2e/proxy.mjs';
 import { median, perSecond, startServer, table } from './harness.mjs';
+import { startSite } from './page.mjs';
 
 const { connect } = await import(`${packageDir}/exactly-once.js`);
-/** Of the whole envelope, whoever has made it: what the id of a wire has more than that of the bare socket, the content has less. */
+/** Of the whole envelope, whoever has made it: what the id has more than that of the bare socket, the content has less. */
 const ENVELOPE_BYTES = 200;
 const envelope = (id, content) => JSON.stringify({ id, type: 'text', sender: 'user_1', receiver: 'room', content, timestamp: 1_790_000_000_000, meta: { read: false, delivered: false } });
 const contentBeside = (id) => 'x'.repeat(ENVELOPE_BYTES - envelope(id, '').length);
 const BARE_ID = '00000000-0000-00000';
 const BARE_CONTENT = contentBeside(BARE_ID);
-/** 96 random bits, the ticket, 32 random bits. */
-const CONTENT = contentBeside(`${'0'.repeat(24)}-zzz-zzzzzz`);
+/** 96 random bits, the ticket, 36 random bits. */
+const ID = `${'0'.repeat(24)}-00000-zzzzzz`;
+const CONTENT = contentBeside(ID);
 const ONE_WAY_MS = 25;
-const MESSAGES = { bare: 20_000, everwire: 60_000 };
-/** In one page, in turns. */
-const BURST = 2_000;
-const BURSTS_A_ROUND = 60;
-/** Before the clock starts: a page that lives for hours has compiled its code. */
-const WARM_UP = { bare: 5_000, everwire: 30_000 };
+/**
+ * Messages of a burst; how many of them go by before the clock starts, so that a link is up; and bursts a round. What best effort
+ * adds to a message is little beside what the two differ from burst to burst, so it needs many.
+ */
+const BURSTS = {
+  'best effort': { many: 2_000, skip: { out: 0, in: 100 }, aRound: 60 },
+  'exactly once': { many: 20_000, skip: { out: 0, in: 5_000 }, aRound: 10 },
+};
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, json: { type: 'string' }, only: { type: 'string', default: '' } } });
 const rounds = Number(values.rounds);
@@ -55,93 +59,94 @@ async function startBare() {
       for (let at = 0; at < give; at++) ws.send(message);
     });
   });
-  await new Promise((resolve) => server.once('listening', resolve));
+  await once(server, 'listening');
   return { port: server.address().port, close: () => new Promise((resolve) => server.close(resolve)) };
 }
 
-// ——— in the page; each returns messages a second ———
-
-/** One envelope a frame, until the server says that it has them all. */
-async function bareOut({ url, count, content, warmUp }) {
-  const socket = new WebSocket(url);
-  await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
-  const run = (many) => new Promise((resolve) => {
-    socket.onmessage = resolve;
-    socket.send(JSON.stringify({ expect: many }));
-    for (let at = 0; at < many; at++) {
-      socket.send(JSON.stringify({ id: `00000000-0000-${at}`, type: 'text', sender: 'user_1', receiver: 'room', content, timestamp: Date.now(), meta: { read: false, delivered: false } }));
-    }
-  });
-  await run(warmUp);
-  const began = performance.now();
-  await run(count);
-  const rate = (count / (performance.now() - began)) * 1000;
-  socket.close();
-  return rate;
-}
-
-/** Every message has its receipt: it is in the server's log. */
-async function everwireOut({ url, count, content, warmUp }) {
-  const { connect } = await import('everwire/exactly-once');
-  const wire = connect(url, { sender: 'user_1', outbox: { maxMessages: count, maxBytes: 64 << 20 } });
-  await new Promise((resolve) => wire.addEventListener('open', resolve, { once: true }));
-  const run = (many) => Promise.all(Array.from({ length: many }, () => wire.send('text', content, { to: 'room' })));
-  await run(warmUp);
-  const began = performance.now();
-  await run(count);
-  const rate = (count / (performance.now() - began)) * 1000;
-  await wire.close();
-  return rate;
-}
+// ——— in the page ———
 
 /**
- * Both in one page and in turns: what everwire adds is a few microseconds of some eighty that a frame costs, and from page to page
- * the eighty differ by half.
+ * Both in one page and in turns, for from page to page what a frame costs differs by half; messages a second, burst by burst.
+ * Out, a burst is over when the server has it: in best effort and on the bare socket it says so, and in exactly once every
+ * message has its receipt. In, when the last one has been heard.
  */
-async function bestEffort({ direction, url, count, bursts, content, bareContent, message, warmUp }) {
-  const { connect } = await import('everwire');
-  const socket = new WebSocket(url);
+async function race({ direction, delivery, bareUrl, url, bursts, many, skip, content, bareContent, message, bytes }) {
+  const exactly = delivery === 'exactly once';
+  const { connect } = await import(exactly ? 'everwire/exactly-once' : 'everwire');
+  const socket = new WebSocket(bareUrl);
   await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
-  const wire = connect(url, { sender: 'user_1', outbox: { maxMessages: count + 1, maxBytes: 64 << 20 } });
+  const wire = connect(url, { sender: 'user_1', outbox: { maxMessages: many + 1, maxBytes: 64 << 20 } });
   await new Promise((resolve) => wire.addEventListener('open', resolve, { once: true }));
   let left;
+  let startsAt;
+  let began;
   let done;
+  let weighed = bytes;
   const heard = ({ type }) => {
-    if (type === 'text') left -= 1;
+    if (type === 'text' && --left === startsAt) began = performance.now();
     if (type === 'done' || !left) done();
   };
   socket.onmessage = ({ data }) => heard(JSON.parse(data));
-  for (const type of ['text', 'done']) wire.on(type, heard);
-  const [bare, everwire] = {
-    out: [
-      (many) => {
+  if (exactly && direction === 'in') {
+    const room = wire.join('room');
+    const weigh = room.on('text', ({ logEpoch, s, ...envelope }) => {
+      weigh();
+      weighed = JSON.stringify(envelope).length;
+    });
+    room.on('text', heard);
+    await room.joined;
+  } else for (const type of ['text', 'done']) wire.on(type, heard);
+  const life = (type) => window.dispatchEvent(new PageTransitionEvent(type, { persisted: true }));
+  // `before` is not measured.
+  const sides = {
+    out: {
+      bare: { run: () => {
         socket.send(JSON.stringify({ expect: many }));
         for (let at = 0; at < many; at++) {
           socket.send(JSON.stringify({ id: `00000000-0000-${at}`, type: 'text', sender: 'user_1', receiver: 'room', content: bareContent, timestamp: Date.now(), meta: { read: false, delivered: false } }));
         }
-      },
-      (many) => {
+      } },
+      'best effort': { run: () => {
         wire.send('control', { expect: many });
         for (let at = 0; at < many; at++) wire.send('text', content, { to: 'room' });
+      } },
+      'exactly once': { run: () => Promise.all(Array.from({ length: many }, () => wire.send('text', content, { to: 'room' }))).then(() => done()) },
+    },
+    in: {
+      bare: { run: () => socket.send(JSON.stringify({ give: many, message })) },
+      'best effort': { run: () => void wire.send('control', { give: many, message }) },
+      // Written while the page is away: there is no writer beside it whose speed would be measured instead.
+      'exactly once': {
+        before: async () => {
+          life('pagehide');
+          await window.outside('write');
+        },
+        run: () => life('pageshow'),
       },
-    ],
-    in: [(many) => socket.send(JSON.stringify({ give: many, message })), (many) => void wire.send('control', { give: many, message })],
+    },
   }[direction];
-  const rate = async (run, many) => {
+  const rate = async ({ before, run }) => {
+    await before?.();
     const all = new Promise((resolve) => (done = resolve));
     left = many;
-    const began = performance.now();
-    run(many);
+    startsAt = many - skip;
+    began = performance.now();
+    run();
     await all;
-    return (many / (performance.now() - began)) * 1000;
+    return ((many - skip) / (performance.now() - began)) * 1000;
   };
-  for (const run of [bare, everwire]) await rate(run, warmUp);
+  const bare = () => rate(sides.bare);
+  const everwire = () => rate(sides[delivery]);
+  // A page that lives for hours has compiled its code.
+  for (const side of [bare, everwire, bare, everwire]) await side();
+  // The digits of its ticket differ.
+  if (Math.abs(weighed - bytes) > 4) throw new Error(`an envelope has ${weighed} bytes, not ${bytes}`);
   const [bares, everwires] = [[], []];
   for (let burst = 0; burst < bursts; burst++) {
     // Neither is always the first.
-    if (burst % 2) everwires.push(await rate(everwire, count));
-    bares.push(await rate(bare, count));
-    if (burst % 2 === 0) everwires.push(await rate(everwire, count));
+    if (burst % 2) everwires.push(await everwire());
+    bares.push(await bare());
+    if (burst % 2 === 0) everwires.push(await everwire());
   }
   socket.close();
   await wire.close();
@@ -183,129 +188,76 @@ async function roundTrips({ echoUrl, sessionUrl, count, bareContent, content }) 
   return Object.fromEntries(Object.entries(took).map(([way, all]) => [way, all.sort((a, b) => a - b)]));
 }
 
-function bareIn({ url, count, message, warmUp }) {
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url);
-    let left = count;
-    let began;
-    socket.onerror = reject;
-    socket.onopen = () => socket.send(JSON.stringify({ give: count, message }));
-    socket.onmessage = ({ data }) => {
-      if (JSON.parse(data).type !== 'text') throw new Error('not this');
-      left -= 1;
-      if (left === count - warmUp) began = performance.now();
-      if (!left) {
-        resolve(((count - warmUp) / (performance.now() - began)) * 1000);
-        socket.close();
-      }
-    };
-  });
-}
-
-/**
- * From the end of the warm-up to the last message. What it receives was written while the page was away, by `window.write`:
- * as with the bare socket there is no writer beside it whose speed would be measured instead.
- */
-async function everwireIn({ url, count, room, warmUp }) {
-  const { connect } = await import('everwire/exactly-once');
-  const wire = connect(url);
-  const joined = wire.join(room);
-  let left = count;
-  let began;
-  const all = new Promise((resolve) => {
-    joined.on('text', () => {
-      left -= 1;
-      if (left === count - warmUp) began = performance.now();
-      if (!left) resolve(((count - warmUp) / (performance.now() - began)) * 1000);
-    });
-  });
-  await joined.joined;
-  const life = (type) => window.dispatchEvent(new PageTransitionEvent(type, { persisted: true }));
-  life('pagehide');
-  await window.write();
-  life('pageshow');
-  const rate = await all;
-  await wire.close();
-  return rate;
-}
-
 // ——— in turns ———
 
-const lab = await startLab();
+const site = await startSite();
 const bare = await startBare();
-const servers = { 'in memory': await startServer({ origin: lab.site.origin }), '--data': await startServer({ origin: lab.site.origin, durable: true }) };
+const servers = { 'in memory': await startServer({ origin: site.origin }), 'on disk': await startServer({ origin: site.origin, durable: true }) };
 const slow = async (port) => startProxy({ targetPort: port, delay: ONE_WAY_MS });
 const behind = { bare: await slow(bare.port), 'in memory': await slow(servers['in memory'].port) };
 const at = (proxy, path) => `ws://127.0.0.1:${proxy.port}${path}`;
-const message = envelope(BARE_ID, BARE_CONTENT);
+const plain = `ws://127.0.0.1:${bare.port}`;
+const memory = servers['in memory'];
 
-async function inPage(run, options, prepare) {
-  const page = await lab.page({ prepare });
+/** In a browser of its own. */
+async function inPage(run, options, exposed) {
+  const page = await site.page(exposed);
   try {
     return await page.evaluate(run, options);
   } finally {
-    await page.context().close();
+    await page.close();
   }
 }
 
-/** The writer is in this process. */
-async function received(url, server) {
-  const room = `room-${Math.random()}`;
-  const count = MESSAGES.everwire + WARM_UP.everwire;
-  const writer = connect(server.url, { WebSocket, sender: 'user_1', outbox: { maxMessages: count, maxBytes: 64 << 20 } });
-  const write = () => Promise.all(Array.from({ length: count }, () => writer.send('text', CONTENT, { to: room }))).then(() => {});
+/** The writer is in this process, and writes to `server` whatever the page's way to it is. */
+async function inTurns(direction, delivery, bareUrl, url, server) {
+  const { many, skip, aRound } = BURSTS[delivery];
+  const writer = server && connect(server.url, { WebSocket, sender: 'user_1', token: server.token('1'), outbox: { maxMessages: many, maxBytes: 64 << 20 } });
+  const write = async () => void (await Promise.all(Array.from({ length: many }, () => writer.send('text', CONTENT, { to: 'room' }))));
   try {
-    return await inPage(everwireIn, { url, count, room, warmUp: WARM_UP.everwire }, (page) => page.exposeFunction('write', write));
+    return await inPage(race, {
+      direction, delivery, bareUrl, url, bursts: rounds * aRound, many, skip: skip[direction], content: CONTENT,
+      bareContent: BARE_CONTENT, message: envelope(BARE_ID, BARE_CONTENT), bytes: ENVELOPE_BYTES,
+    }, { write });
   } finally {
-    await writer.close();
+    await writer?.close();
   }
 }
 
-const out = (url, kind) => ({ url, count: MESSAGES[kind], warmUp: WARM_UP[kind], content: kind === 'bare' ? BARE_CONTENT : CONTENT });
-const bareCount = MESSAGES.bare + WARM_UP.bare;
-const memory = servers['in memory'];
-const plain = `ws://127.0.0.1:${bare.port}`;
-/** Each in a page of its own, one after the other. */
-const inTurns = (bareRun, everwireRun) => async () => {
-  const [bares, everwires] = [[], []];
-  for (let round = 0; round < rounds; round++) {
-    bares.push(await bareRun());
-    everwires.push(await everwireRun());
-  }
-  return [bares, everwires];
-};
-const inOnePage = (direction) => () => inPage(bestEffort, {
-  direction, url: plain, count: BURST, bursts: rounds * BURSTS_A_ROUND, bareContent: BARE_CONTENT, content: CONTENT, message, warmUp: WARM_UP.bare,
-});
+const slowly = [at(behind.bare, '/'), at(behind['in memory'], '/ws')];
+const slowName = `${2 * ONE_WAY_MS} ms round trip`;
 const cases = [
-  ['out', 'loopback', 'best effort', 0.95, inOnePage('out')],
-  ['in', 'loopback', 'best effort', 0.95, inOnePage('in')],
-  ['out', 'loopback', 'exactly once: in memory', 6, inTurns(() => inPage(bareOut, out(plain, 'bare')), () => inPage(everwireOut, out(memory.url, 'everwire')))],
-  ['out', 'loopback', 'exactly once: on disk', null, inTurns(() => inPage(bareOut, out(plain, 'bare')), () => inPage(everwireOut, out(servers['--data'].url, 'everwire')))],
-  ['in', 'loopback', 'exactly once: in memory', 10, inTurns(() => inPage(bareIn, { url: plain, count: bareCount, warmUp: WARM_UP.bare, message }), () => received(memory.url, memory))],
-  ['out', `${2 * ONE_WAY_MS} ms round trip`, 'exactly once: in memory', 4, inTurns(() => inPage(bareOut, out(at(behind.bare, '/'), 'bare')), () => inPage(everwireOut, out(at(behind['in memory'], '/ws'), 'everwire')))],
-  ['in', `${2 * ONE_WAY_MS} ms round trip`, 'exactly once: in memory', null, inTurns(() => inPage(bareIn, { url: at(behind.bare, '/'), count: bareCount, warmUp: WARM_UP.bare, message }), () => received(at(behind['in memory'], '/ws'), memory))],
+  ['out', 'loopback', 'best effort', '', 0.95, plain, plain],
+  ['in', 'loopback', 'best effort', '', 0.95, plain, plain],
+  ['out', 'loopback', 'exactly once', 'in memory', 6, plain, memory.url],
+  ['out', 'loopback', 'exactly once', 'on disk', null, plain, servers['on disk'].url],
+  ['in', 'loopback', 'exactly once', 'in memory', 10, plain, memory.url, memory],
+  ['out', slowName, 'exactly once', 'in memory', 4, ...slowly],
+  ['in', slowName, 'exactly once', 'in memory', null, ...slowly, memory],
 ];
 
 const rows = [];
-for (const [direction, link, log, budget, run] of cases) {
-  if (!`${direction} ${link} ${log}`.startsWith(values.only)) continue;
-  const [bares, everwires] = await run();
-  const ratios = bares.map((rate, at) => everwires[at] / rate);
-  rows.push({ direction, link, log, bare: median(bares), everwire: median(everwires), ratio: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios), budget });
-  console.error(`${direction} ${link} ${log}: ${median(ratios).toFixed(2)}×`);
+for (const [direction, link, delivery, log, budget, ...places] of cases) {
+  const name = `${direction} ${link} ${delivery}${log && `: ${log}`}`;
+  if (!name.startsWith(values.only)) continue;
+  const [bares, everwires] = await inTurns(direction, delivery, ...places);
+  const ratios = bares.map((rate, at) => everwires[at] / rate).sort((a, b) => a - b);
+  const quartile = (quarter) => ratios[Math.round((quarter * (ratios.length - 1)) / 4)];
+  rows.push({ direction, link, delivery, log, bursts: ratios.length, bare: median(bares), everwire: median(everwires), ratio: median(ratios), lower: quartile(1), upper: quartile(3), budget });
+  console.error(`${name}: ${median(ratios).toFixed(2)}×`);
 }
-console.log(`\nMessages of ${ENVELOPE_BYTES} bytes in bursts, Chromium, ${rounds} rounds in turns, medians\n`);
+console.log(`\nMessages of ${ENVELOPE_BYTES} bytes in bursts, Chromium, in turns in one page, medians\n`);
 console.log(table(
-  ['direction', 'link', 'delivery: log', 'bare socket, messages/s', 'everwire, messages/s', 'ratio (least – most)', 'budget'],
-  rows.map(({ direction, link, log, bare, everwire, ratio, least, most, budget }) => [
-    direction, link, log, perSecond(bare), perSecond(everwire), `${ratio.toFixed(2)}× (${least.toFixed(2)} – ${most.toFixed(2)})`, budget ? `≥ ${budget}×` : '–',
+  ['direction', 'link', 'delivery: log', 'bursts', 'bare socket, messages/s', 'everwire, messages/s', 'ratio (quartiles)', 'budget'],
+  rows.map(({ direction, link, delivery, log, bursts, bare, everwire, ratio, lower, upper, budget }) => [
+    direction, link, log ? `${delivery}: ${log}` : delivery, bursts, perSecond(bare), perSecond(everwire),
+    `${ratio.toFixed(2)}× (${lower.toFixed(2)} – ${upper.toFixed(2)})`, budget ? `≥ ${budget}×` : '–',
   ]),
 ));
 const roundTripRows = values.only ? [] : await roundTripTable();
 if (values.json) writeFileSync(values.json, `${JSON.stringify({ rounds, rows, roundTrips: roundTripRows }, null, 1)}\n`);
 await Promise.all([...Object.values(behind), bare, ...Object.values(servers)].map((one) => one.close()));
-await lab.close();
+await site.close();
 
 async function roundTripTable() {
   const trips = await inPage(roundTrips, { echoUrl: `${plain}/echo`, sessionUrl: memory.url, count: 2_000, bareContent: BARE_CONTENT, content: CONTENT });

@@ -60,7 +60,7 @@ const listening = ({ port, origin }) => ['--port', port, '--origin', origin];
 const fixture = (name) => path.join(root, 'tests/e2e/fixtures', name);
 
 /** A JSON Web Token, signed with what is in the server's file. */
-function webToken(name, secret) {
+export function webToken(name, secret) {
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub: name, exp: Math.floor(Date.now() / 1_000) + 3_600 })}`;
   return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;

@@ -2,7 +2,8 @@
 import { chromium } from 'playwright-core';
 import { startSite } from './site.mjs';
 
-const ARGS = [
+/** What every Chromium of the tests and benchmarks is started with. */
+export const ARGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--no-first-run',
