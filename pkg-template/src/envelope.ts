@@ -45,7 +45,9 @@ const OWN_CHARACTERS = 6;
 /** For 64 ids at once: a number to a base other than ten takes a browser as long as all the rest of an id. */
 function randomText(): string {
   const octets = crypto.getRandomValues(new Uint8Array(288));
-  return btoa(String.fromCharCode(...octets)).replaceAll('+', '-').replaceAll('/', '_');
+  // `apply`, for spreading goes through an iterator and takes seven times as long.
+  const text = String.fromCharCode.apply(null, octets as unknown as number[]);
+  return btoa(text).replaceAll('+', '-').replaceAll('/', '_');
 }
 
 export function compose(

@@ -16,6 +16,7 @@ import { frozen, Monitor } from './monitor.ts';
 import { check, checkSignal, fail, type Settings, timeout, waitOptions, within } from './options.ts';
 import { abandon, transmit } from './socket.ts';
 import { Streams } from './streams.ts';
+import { Tickets } from './tickets.ts';
 
 /** A message on its way. The frame is all that is kept of the content: whoever needs it parses it again. */
 interface Kept {
@@ -57,7 +58,7 @@ export class Wire extends Announcer {
   #keys = new Keys();
   #monitor: Monitor;
   #streams = new Streams<Envelope>();
-  #lastTicket = 0;
+  #tickets = new Tickets((ticket) => this.#kept.has(ticket));
   #queued = 0;
   #queuedBytes = 0;
   #handlers: Handlers<Handler<Envelope>> = new Map();
@@ -126,7 +127,7 @@ export class Wire extends Announcer {
   }
 
   send(type: string, content: unknown, options?: SendOptions | null): Promise<Receipt> {
-    const ticket = this.#nextTicket();
+    const ticket = this.#tickets.next();
     const max = this.#settings.maxMessageBytes;
     let id = this.#ids.next(ticket);
     let to, meta, signal: SendOptions['signal'];
@@ -297,13 +298,6 @@ export class Wire extends Announcer {
 
   /** A handler has thrown, or its promise was rejected. */
   #failed = (error: unknown): void => this.#error(new EverwireError('handler', undefined, error), () => report(error));
-
-  #nextTicket(): number {
-    do {
-      this.#lastTicket = (this.#lastTicket + 1) >>> 0;
-    } while (this.#kept.has(this.#lastTicket));
-    return this.#lastTicket;
-  }
 
   /** Before the core hears of it: it may ask for the bytes within the same call. Answers the number of its key. */
   #keep(ticket: number, kept: Kept): number {

@@ -3,6 +3,7 @@ import type { SessionEnvelope, SessionReceipt } from '../../types/exactly-once.j
 import type { Frame } from '../envelope.ts';
 import { noop } from '../events.ts';
 import { Keys } from '../keys.ts';
+import { Tickets } from '../tickets.ts';
 
 /** What the promise of a request is told. */
 export interface Answer {
@@ -51,16 +52,10 @@ export class Outbox {
   #settled: Settled[] = [];
   #settledNext = 0;
   #keys = new Keys();
-  #lastTicket = 0;
-  /** All numbers have been given once. Before that no ticket can be in use. */
-  #wrapped = false;
+  #tickets = new Tickets((ticket) => this.#kept.has(ticket) || this.#answers.has(ticket));
 
   nextTicket(): number {
-    do {
-      this.#lastTicket = (this.#lastTicket + 1) >>> 0;
-      this.#wrapped ||= !this.#lastTicket;
-    } while (this.#wrapped && (this.#kept.has(this.#lastTicket) || this.#answers.has(this.#lastTicket)));
-    return this.#lastTicket;
+    return this.#tickets.next();
   }
 
   /** Before the core hears of it: it may ask for the octets within the same call. Answers the number of its key. */
