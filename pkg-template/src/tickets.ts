@@ -2,22 +2,14 @@
 
 const NUMBERS = 2 ** 32;
 
-export class Tickets {
-  #last: number;
-  #isInUse: (ticket: number) => boolean;
-  /** Before all have been given once none can be in use, and nobody is asked. */
-  #again = false;
-
-  constructor(isInUse: (ticket: number) => boolean, last = 0) {
-    this.#isInUse = isInUse;
-    this.#last = last;
-  }
-
-  next(): number {
+/** A source of them. Before all have been given once none can be in use, and `isInUse` is not asked. */
+export function ticketSource(isInUse: (ticket: number) => boolean, last = 0): () => number {
+  let again = false;
+  return () => {
     do {
-      this.#last = (this.#last + 1) % NUMBERS;
-      this.#again ||= !this.#last;
-    } while (this.#again && this.#isInUse(this.#last));
-    return this.#last;
-  }
+      last = (last + 1) % NUMBERS;
+      again ||= !last;
+    } while (again && isInUse(last));
+    return last;
+  };
 }

@@ -16,7 +16,7 @@ import { frozen, Monitor } from './monitor.ts';
 import { check, checkSignal, fail, type Settings, timeout, waitOptions, within } from './options.ts';
 import { abandon, transmit } from './socket.ts';
 import { Streams } from './streams.ts';
-import { Tickets } from './tickets.ts';
+import { ticketSource } from './tickets.ts';
 
 /** A message on its way. The frame is all that is kept of the content: whoever needs it parses it again. */
 interface Kept {
@@ -58,7 +58,7 @@ export class Wire extends Announcer {
   #keys = new Keys();
   #monitor: Monitor;
   #streams = new Streams<Envelope>();
-  #tickets = new Tickets((ticket) => this.#kept.has(ticket));
+  #nextTicket = ticketSource((ticket) => this.#kept.has(ticket));
   #queued = 0;
   #queuedBytes = 0;
   #handlers: Handlers<Handler<Envelope>> = new Map();
@@ -127,7 +127,7 @@ export class Wire extends Announcer {
   }
 
   send(type: string, content: unknown, options?: SendOptions | null): Promise<Receipt> {
-    const ticket = this.#tickets.next();
+    const ticket = this.#nextTicket();
     const max = this.#settings.maxMessageBytes;
     let id = this.#ids.next(ticket);
     let to, meta, signal: SendOptions['signal'];

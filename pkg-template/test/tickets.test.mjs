@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { load } from './helpers.mjs';
 
-const { Tickets } = await load('tickets');
+const { ticketSource } = await load('tickets');
 
 test('a ticket is not given again while it is in use', () => {
   const inUse = new Set([2, 0, 1, 4]);
-  const tickets = new Tickets((ticket) => inUse.has(ticket), 2 ** 32 - 3);
-  assert.deepEqual(Array.from({ length: 4 }, () => tickets.next()), [2 ** 32 - 2, 2 ** 32 - 1, 3, 5]);
+  const next = ticketSource((ticket) => inUse.has(ticket), 2 ** 32 - 3);
+  assert.deepEqual(Array.from({ length: 4 }, next), [2 ** 32 - 2, 2 ** 32 - 1, 3, 5]);
 });

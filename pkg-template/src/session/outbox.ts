@@ -3,7 +3,7 @@ import type { SessionEnvelope, SessionReceipt } from '../../types/exactly-once.j
 import type { Frame } from '../envelope.ts';
 import { noop } from '../events.ts';
 import { Keys } from '../keys.ts';
-import { Tickets } from '../tickets.ts';
+import { ticketSource } from '../tickets.ts';
 
 /** What the promise of a request is told. */
 export interface Answer {
@@ -52,11 +52,7 @@ export class Outbox {
   #settled: Settled[] = [];
   #settledNext = 0;
   #keys = new Keys();
-  #tickets = new Tickets((ticket) => this.#kept.has(ticket) || this.#answers.has(ticket));
-
-  nextTicket(): number {
-    return this.#tickets.next();
-  }
+  nextTicket = ticketSource((ticket) => this.#kept.has(ticket) || this.#answers.has(ticket));
 
   /** Before the core hears of it: it may ask for the octets within the same call. Answers the number of its key. */
   keep(ticket: number, kept: Kept): number {
