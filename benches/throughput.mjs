@@ -5,14 +5,16 @@
 //   node benches/throughput.mjs [--rounds N] [--json FILE] [--only WORDS]
 //
 // `--only 'out loopback best effort'` makes the rows that begin so, and no round trips.
+// The pages are not Playwright's: that has every frame reported to it, which costs more than the frame (67 µs of a received one
+// instead of 26). These are driven over the same protocol, and nothing but what they return is reported.
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { WebSocket, WebSocketServer } from 'ws';
-import { packageDir } from '../tests/e2e/harness/site.mjs';
+import { packageDir, startSite } from '../tests/e2e/harness/site.mjs';
+import { startTabs } from '../tests/e2e/harness/tabs.mjs';
 import { startProxy } from '../tests/e2e/proxy.mjs';
 import { median, perSecond, startServer, table } from './harness.mjs';
-import { startSite } from './page.mjs';
 
 const { connect } = await import(`${packageDir}/exactly-once.js`);
 /** Of the whole envelope, whoever has made it: what the id has more than that of the bare socket, the content has less. */
@@ -66,11 +68,11 @@ async function startBare() {
 // ——— in the page ———
 
 /**
- * Both in one page and in turns, for from page to page what a frame costs differs by half; messages a second, burst by burst.
- * Out, a burst is over when the server has it: in best effort and on the bare socket it says so, and in exactly once every
- * message has its receipt. In, when the last one has been heard.
+ * Both in one page, for from page to page what a frame costs differs by half: `window.rate(side)` is a burst, and resolves with its
+ * messages a second. Out, a burst is over when the server has it: in best effort and on the bare socket it says so, and in exactly
+ * once every message has its receipt. In, when the last one has been heard.
  */
-async function race({ direction, delivery, bareUrl, url, bursts, many, skip, content, bareContent, message, bytes }) {
+async function prepare({ direction, delivery, bareUrl, url, many, skip, content, bareContent, message }) {
   const exactly = delivery === 'exactly once';
   const { connect } = await import(exactly ? 'everwire/exactly-once' : 'everwire');
   const socket = new WebSocket(bareUrl);
@@ -81,7 +83,6 @@ async function race({ direction, delivery, bareUrl, url, bursts, many, skip, con
   let startsAt;
   let began;
   let done;
-  let weighed = bytes;
   const heard = ({ type }) => {
     if (type === 'text' && --left === startsAt) began = performance.now();
     if (type === 'done' || !left) done();
@@ -91,66 +92,42 @@ async function race({ direction, delivery, bareUrl, url, bursts, many, skip, con
     const room = wire.join('room');
     const weigh = room.on('text', ({ logEpoch, s, ...envelope }) => {
       weigh();
-      weighed = JSON.stringify(envelope).length;
+      window.weighed = JSON.stringify(envelope).length;
     });
     room.on('text', heard);
     await room.joined;
   } else for (const type of ['text', 'done']) wire.on(type, heard);
-  const life = (type) => window.dispatchEvent(new PageTransitionEvent(type, { persisted: true }));
-  // `before` is not measured.
+  window.life = (type) => window.dispatchEvent(new PageTransitionEvent(type, { persisted: true }));
   const sides = {
     out: {
-      bare: { run: () => {
+      bare: () => {
         socket.send(JSON.stringify({ expect: many }));
         for (let at = 0; at < many; at++) {
           socket.send(JSON.stringify({ id: `00000000-0000-${at}`, type: 'text', sender: 'user_1', receiver: 'room', content: bareContent, timestamp: Date.now(), meta: { read: false, delivered: false } }));
         }
-      } },
-      'best effort': { run: () => {
+      },
+      'best effort': () => {
         wire.send('control', { expect: many });
         for (let at = 0; at < many; at++) wire.send('text', content, { to: 'room' });
-      } },
-      'exactly once': { run: () => Promise.all(Array.from({ length: many }, () => wire.send('text', content, { to: 'room' }))).then(() => done()) },
+      },
+      'exactly once': () => Promise.all(Array.from({ length: many }, () => wire.send('text', content, { to: 'room' }))).then(() => done()),
     },
     in: {
-      bare: { run: () => socket.send(JSON.stringify({ give: many, message })) },
-      'best effort': { run: () => void wire.send('control', { give: many, message }) },
+      bare: () => socket.send(JSON.stringify({ give: many, message })),
+      'best effort': () => void wire.send('control', { give: many, message }),
       // Written while the page is away: there is no writer beside it whose speed would be measured instead.
-      'exactly once': {
-        before: async () => {
-          life('pagehide');
-          await window.outside('write');
-        },
-        run: () => life('pageshow'),
-      },
+      'exactly once': () => window.life('pageshow'),
     },
   }[direction];
-  const rate = async ({ before, run }) => {
-    await before?.();
+  window.rate = async (side) => {
     const all = new Promise((resolve) => (done = resolve));
     left = many;
     startsAt = many - skip;
     began = performance.now();
-    run();
+    sides[side]();
     await all;
     return ((many - skip) / (performance.now() - began)) * 1000;
   };
-  const bare = () => rate(sides.bare);
-  const everwire = () => rate(sides[delivery]);
-  // A page that lives for hours has compiled its code.
-  for (const side of [bare, everwire, bare, everwire]) await side();
-  // Its numbers have more digits or fewer.
-  if (Math.abs(weighed - bytes) > 6) throw new Error(`an envelope has ${weighed} bytes, not ${bytes}`);
-  const [bares, everwires] = [[], []];
-  for (let burst = 0; burst < bursts; burst++) {
-    // Neither is always the first.
-    if (burst % 2) everwires.push(await everwire());
-    bares.push(await bare());
-    if (burst % 2 === 0) everwires.push(await everwire());
-  }
-  socket.close();
-  await wire.close();
-  return [bares, everwires];
 }
 
 /** Round trips of single messages on a bare socket and on wires, one after the other in turns; milliseconds, sorted. */
@@ -200,25 +177,47 @@ const plain = `ws://127.0.0.1:${bare.port}`;
 const memory = servers['in memory'];
 
 /** In a browser of its own. */
-async function inPage(run, options, exposed) {
-  const page = await site.page(exposed);
+async function inPage(steps) {
+  const tabs = await startTabs();
   try {
-    return await page.evaluate(run, options);
+    return await steps(await tabs.tab(`${site.origin}/`, { window: true }));
   } finally {
-    await page.close();
+    await tabs.close();
   }
 }
 
-/** The writer is in this process, and writes to `server` whatever the page's way to it is. */
+/** Messages a second, burst by burst. The writer is in this process, and writes to `server` whatever the page's way to it is. */
 async function inTurns(direction, delivery, bareUrl, url, server) {
   const { many, skip, aRound } = BURSTS[delivery];
   const writer = server && connect(server.url, { WebSocket, sender: 'user_1', token: server.token('1'), outbox: { maxMessages: many, maxBytes: 64 << 20 } });
-  const write = async () => void (await Promise.all(Array.from({ length: many }, () => writer.send('text', CONTENT, { to: 'room' }))));
   try {
-    return await inPage(race, {
-      direction, delivery, bareUrl, url, bursts: rounds * aRound, many, skip: skip[direction], content: CONTENT,
-      bareContent: BARE_CONTENT, message: envelope(BARE_ID, BARE_CONTENT), bytes: ENVELOPE_BYTES,
-    }, { write });
+    return await inPage(async (page) => {
+      await page.evaluate(prepare, {
+        direction, delivery, bareUrl, url, many, skip: skip[direction], content: CONTENT, bareContent: BARE_CONTENT, message: envelope(BARE_ID, BARE_CONTENT),
+      });
+      const rate = (side) => page.evaluate((side) => window.rate(side), side);
+      const bare = () => rate('bare');
+      const everwire = async () => {
+        if (writer) {
+          await page.evaluate(() => void window.life('pagehide'));
+          await Promise.all(Array.from({ length: many }, () => writer.send('text', CONTENT, { to: 'room' })));
+        }
+        return rate(delivery);
+      };
+      // A page that lives for hours has compiled its code.
+      for (const side of [bare, everwire, bare, everwire]) await side();
+      const weighed = writer ? await page.evaluate(() => window.weighed) : ENVELOPE_BYTES;
+      // Its numbers have more digits or fewer.
+      if (Math.abs(weighed - ENVELOPE_BYTES) > 6) throw new Error(`an envelope has ${weighed} bytes, not ${ENVELOPE_BYTES}`);
+      const [bares, everwires] = [[], []];
+      for (let burst = 0; burst < rounds * aRound; burst++) {
+        // Neither is always the first.
+        if (burst % 2) everwires.push(await everwire());
+        bares.push(await bare());
+        if (burst % 2 === 0) everwires.push(await everwire());
+      }
+      return [bares, everwires];
+    });
   } finally {
     await writer?.close();
   }
@@ -260,7 +259,8 @@ await Promise.all([...Object.values(behind), bare, ...Object.values(servers)].ma
 await site.close();
 
 async function roundTripTable() {
-  const trips = await inPage(roundTrips, { echoUrl: `${plain}/echo`, sessionUrl: memory.url, count: 2_000, bareContent: BARE_CONTENT, content: CONTENT });
+  const options = { echoUrl: `${plain}/echo`, sessionUrl: memory.url, count: 2_000, bareContent: BARE_CONTENT, content: CONTENT };
+  const trips = await inPage((page) => page.evaluate(roundTrips, options));
   const at50 = (all) => all[all.length >> 1];
   const at99 = (all) => all[Math.floor(all.length * 0.99)];
   // A page's clock has steps of 0.1 ms, which a mean does not.

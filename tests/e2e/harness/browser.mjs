@@ -2,8 +2,7 @@
 import { chromium } from 'playwright-core';
 import { startSite } from './site.mjs';
 
-/** What every Chromium of the tests and benchmarks is started with. */
-export const ARGS = [
+const ARGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--no-first-run',
