@@ -346,12 +346,12 @@ export class SessionWire extends Announcer {
         const epoch = this.#epoch;
         const messages = this.#received.splice(0, numbers.length / 2);
         this.#monitor.received.messages += messages.length;
-        this.#instance.queueMessage(() => messages.forEach((message, at) => {
+        this.#instance.queueMessage((all) => all.forEach((message, at) => {
           // They are nobody else's, so they need not be copied. Both names are plain own members, whatever the server had there.
           message.logEpoch = epoch;
           message.s = numbers[2 * at + 1]!;
           this.#deliver(numbers[2 * at]!, message);
-        }), undefined);
+        }), messages);
       },
       casts: () => {
         for (const element of this.#inHand.elements) {
