@@ -6,8 +6,7 @@ use super::{
     WINDOW_MS_MIN,
 };
 
-/// Of [`NUMBER_MAX`].
-const NUMBER_DIGITS: usize = 16;
+const NUMBER_DIGITS: usize = NUMBER_MAX.ilog10() as usize + 1;
 
 pub(super) fn number(field: &[u8]) -> Result<u64, FrameError> {
     if field.is_empty() || (field[0] == b'0' && field.len() > 1) {

@@ -69,6 +69,24 @@ struct OnLink {
     release_at: Option<Instant>,
 }
 
+/// What else may be written.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    messages: u64,
+    octets: u64,
+}
+
+impl OnLink {
+    /// By credit and windows. The last message may overshoot the octets. [CRED-1] [CRED-4] [CRED-5]
+    fn room(&self) -> Room {
+        let last = self.credit.min(self.acked + WINDOW_MESSAGES_MAX);
+        Room {
+            messages: last.saturating_sub(self.written),
+            octets: WINDOW_BYTES_MAX.saturating_sub(self.bytes),
+        }
+    }
+}
+
 /// The client's outgoing messages, from submission to exit.
 ///
 /// **Record, then act: after every call the host first brings its record up to date, and only then writes the frame or
@@ -250,18 +268,16 @@ impl Sending {
         let oldest = self.oldest();
         self.limited_until = None;
         let first = self.link.as_ref()?.written + 1;
-        let scraps = self.has_room_for_scraps();
+        let gate = if self.has_room_for_scraps() { Gate::Release } else { gate };
         let mut messages = Vec::new();
         let mut body = "[]".len() as u64;
         let mut form = Form::Text;
-        while messages.len() < BATCH_MESSAGES_MAX && !scraps {
+        while messages.len() < BATCH_MESSAGES_MAX {
             let Some(next) = self.next(oldest, gate) else { break };
             let link = self.link.as_mut()?;
             let waits = alone && link.written > link.acked;
-            if waits || next.n > link.credit || next.n - link.acked > WINDOW_MESSAGES_MAX {
-                break;
-            }
-            if link.bytes >= WINDOW_BYTES_MAX {
+            let room = link.room();
+            if waits || room.messages == 0 || room.octets == 0 {
                 break;
             }
             let longer = body + next.bytes() + u64::from(!messages.is_empty());
@@ -315,11 +331,9 @@ impl Sending {
         if link.written < self.written || !self.waiting.front().is_some_and(shares) {
             return false;
         }
-        let out = link.written - link.acked;
-        let numbers = link.credit.min(link.acked + WINDOW_MESSAGES_MAX).saturating_sub(link.written);
-        let octets = WINDOW_BYTES_MAX.saturating_sub(link.bytes);
-        (numbers < out / SCRAP && numbers < self.waiting.len() as u64)
-            || (octets < link.bytes / SCRAP && octets < self.waiting.bytes())
+        let (out, room) = (link.written - link.acked, link.room());
+        (room.messages < out / SCRAP && room.messages < self.waiting.len() as u64)
+            || (room.octets < link.bytes / SCRAP && room.octets < self.waiting.bytes())
     }
 
     /// What the link carries next: first again what has a number, then what has none. [WELC-8]
