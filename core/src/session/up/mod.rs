@@ -6,6 +6,7 @@
 
 mod greeting;
 mod issued;
+mod link;
 mod message;
 mod record;
 mod room;

@@ -3,13 +3,11 @@
 use std::collections::VecDeque;
 
 use super::greeting::{Hello, NotWelcome, Producing, Welcome};
+use super::link::OnLink;
 use super::message::{Dropped, Exit, Exited, Outgoing, Unwritten};
 use super::record::{NotARecord, Numbered, Record};
 use super::waiting::Waiting;
-use super::{
-    LONG_FRAME_BYTES, LONG_FRAME_LINKS, RELEASE_DELAY, SCRAP, UNRELEASED_MAX, WINDOW_BYTES_MAX,
-    WINDOW_MESSAGES_MAX,
-};
+use super::{LONG_FRAME_BYTES, LONG_FRAME_LINKS, RELEASE_DELAY, SCRAP, UNRELEASED_MAX};
 use crate::engine::{Producer, RefusalCode};
 use crate::frame::{
     BATCH_BYTES_FILLED, BATCH_MESSAGES_MAX, Code, Form, FromClient, NUMBER_MAX, REFUSALS_MAX, Refusals,
@@ -53,38 +51,6 @@ pub struct Written {
     pub messages: Vec<Numbered>,
     /// Its octets, header line and all.
     pub octets: u64,
-}
-
-/// What belongs to the link that is in use. [KEEP-3]
-#[derive(Clone, Debug)]
-struct OnLink {
-    written: u64,
-    acked: u64,
-    credit: u64,
-    bytes: u64,
-    /// The last numbers of the frames over [`LONG_FRAME_BYTES`] that are not acknowledged.
-    long_frames: Vec<u64>,
-    /// Refused numbers that have exited since the last frame with an `oldest`.
-    unreleased: u64,
-    release_at: Option<Instant>,
-}
-
-/// What else may be written.
-#[derive(Clone, Copy, Debug)]
-struct Room {
-    messages: u64,
-    octets: u64,
-}
-
-impl OnLink {
-    /// By credit and windows. The last message may overshoot the octets. [CRED-1] [CRED-4] [CRED-5]
-    fn room(&self) -> Room {
-        let last = self.credit.min(self.acked + WINDOW_MESSAGES_MAX);
-        Room {
-            messages: last.saturating_sub(self.written),
-            octets: WINDOW_BYTES_MAX.saturating_sub(self.bytes),
-        }
-    }
 }
 
 /// The client's outgoing messages, from submission to exit.
@@ -276,8 +242,8 @@ impl Sending {
             let Some(next) = self.next(oldest, gate) else { break };
             let link = self.link.as_mut()?;
             let waits = alone && link.written > link.acked;
-            let room = link.room();
-            if waits || room.messages == 0 || room.octets == 0 {
+            let leeway = link.leeway();
+            if waits || leeway.messages == 0 || leeway.octets == 0 {
                 break;
             }
             let longer = body + next.bytes() + u64::from(!messages.is_empty());
@@ -331,9 +297,9 @@ impl Sending {
         if link.written < self.written || !self.waiting.front().is_some_and(shares) {
             return false;
         }
-        let (out, room) = (link.written - link.acked, link.room());
-        (room.messages < out / SCRAP && room.messages < self.waiting.len() as u64)
-            || (room.octets < link.bytes / SCRAP && room.octets < self.waiting.bytes())
+        let (out, leeway) = (link.written - link.acked, link.leeway());
+        (leeway.messages < out / SCRAP && leeway.messages < self.waiting.len() as u64)
+            || (leeway.octets < link.bytes / SCRAP && leeway.octets < self.waiting.bytes())
     }
 
     /// What the link carries next: first again what has a number, then what has none. [WELC-8]
