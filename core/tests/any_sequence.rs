@@ -331,7 +331,9 @@ impl Model {
                 let number = link(back);
                 client.handle_frame(number, frame, now);
                 client.handle_timeout(now);
-                if !std::mem::take(&mut self.echoed) && !heartbeat {
+                // A frame of an older link is not the one that the echo is in.
+                let echoed = number == client.link() && std::mem::take(&mut self.echoed);
+                if !echoed && !heartbeat {
                     self.hear_again(number)?;
                 }
                 return self.carry_out(config);
