@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::codes::Refusal;
 use crate::session::up::{Outgoing, Unwritten, Waiting};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::{IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX};
 
 /// The host's name for one outgoing message; unique among those that have not left.
@@ -14,6 +14,10 @@ pub struct Ticket(pub u32);
 /// How many messages may wait for room with [`Overflow::Wait`], beside [`OutboxConfig::messages_max`]. Each is a call of
 /// the application's that has not come back; so many at once are a loop that does not await.
 pub const SENDERS_MAX: u32 = 1024;
+
+/// How soon a transport's buffer is looked at again that was too full while messages waited: a browser says nothing when it
+/// empties. A mark of 1 MiB lets 50 MB/s through so.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What happens to a message for which the outbox has no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

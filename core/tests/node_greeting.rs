@@ -39,7 +39,7 @@ fn the_first_welcome() {
     let welcome = rig.welcome();
     assert_eq!(welcome.check(), Ok(()));
     assert_eq!((welcome.identity.as_str(), welcome.producing, welcome.born), (OWN, Producing::Kept, 1));
-    assert_eq!((welcome.mark, welcome.credit, welcome.position), (0, 8192, 2));
+    assert_eq!((welcome.mark, welcome.credit, welcome.position), (0, 32_768, 2));
     assert_eq!(froms(&welcome), [("room_a".into(), 2), (OWN.into(), 2)]);
     assert_eq!((welcome.lost, welcome.durable, welcome.epoch.as_str()), (None, true, "e0"));
     assert_eq!((welcome.heartbeat, welcome.window, welcome.expires), (25_000, 10_000, Some(60_000)));
@@ -269,7 +269,7 @@ fn an_unknown_producer_gives_way_to_its_successor() {
     rig.hello(again(4, 2, 5, 0));
     let welcome = rig.welcome();
     assert_eq!((welcome.producing, welcome.born, welcome.mark), (Producing::Successor, 4, 0));
-    assert_eq!((welcome.credit, welcome.refused.len()), (8192, 0));
+    assert_eq!((welcome.credit, welcome.refused.len()), (32_768, 0));
     let claims: Vec<_> = rig
         .calls
         .iter()
@@ -400,7 +400,7 @@ fn a_resume_goes_on_where_the_client_is() {
         let rooms = vec![wished("room_a", Some(0)), wished("room_b", None)];
         rig.relink(Hello { rooms, ..again(link, 2, 5, 2) });
         let welcome = rig.welcome();
-        assert_eq!((welcome.mark, welcome.born, welcome.credit, welcome.position), (3, 1, 8195, 2));
+        assert_eq!((welcome.mark, welcome.born, welcome.credit, welcome.position), (3, 1, 32_771, 2));
         assert_eq!(welcome.refused, [(3, "malformed".into())]);
         assert_eq!(froms(&welcome), [("room_a".into(), 0), ("room_b".into(), 3), (OWN.into(), 2)]);
         assert_eq!((welcome.lost.clone(), welcome.denied.len()), (None, 0));

@@ -47,7 +47,7 @@ fn a_request_runs_when_it_is_stored() {
     assert_eq!((run.producer, run.link, run.identity.as_str()), (producer(1), 1, OWN));
     assert_eq!((run.inbox.clone(), run.epoch.as_str(), run.limit), (inbox(producer(1)), "e0", 1 << 20));
     assert_eq!(rig.log("room_a"), [3]);
-    assert_eq!(rig.acks(), [(3, 8195, vec![])]);
+    assert_eq!(rig.acks(), [(3, 32_771, vec![])]);
 
     rig.reply(producer(1), 2, body(22));
     rig.reply(producer(1), 1, body(11));
@@ -150,15 +150,15 @@ fn credit_waits_with_a_request() {
     rig.node.handle_elsewhere(256, rig.now);
     rig.drain();
     rig.send(1, 1, vec![request(1)]);
-    for n in 0..7 {
+    for n in 0..31 {
         rig.texts(2 + n * 1024, 1024, 1);
     }
-    rig.texts(2 + 7 * 1024, 1023, 1);
+    rig.texts(2 + 31 * 1024, 1023, 1);
     rig.pass(secs(1));
     assert_eq!(rig.acks(), []);
     rig.node.handle_elsewhere(0, rig.now);
     rig.drain();
-    assert_eq!((rig.runs.len(), rig.acks().last().map(|ack| (ack.0, ack.1))), (1, Some((8192, 16_384))));
+    assert_eq!((rig.runs.len(), rig.acks().last().map(|ack| (ack.0, ack.1))), (1, Some((32_768, 65_536))));
 }
 
 /// [REQ-7] [REQ-3] [REQ-9] [WELC-13] At `welcome` what is pending, in the order of the inbox, and no more.

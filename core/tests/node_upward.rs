@@ -42,18 +42,21 @@ fn a_send_out_of_its_place_is_a_protocol_error() {
     }
     let mut rig = Rig::open(&[]);
     rig.node.handle_window(0, rig.now);
-    for n in 0..8 {
+    for n in 0..32 {
         rig.texts(1 + n * 1024, 1024, 1);
     }
     assert_eq!(rig.closed(), None);
-    rig.texts(8193, 1, 1);
+    rig.texts(32_769, 1, 1);
     assert_eq!(rig.closed(), Some((4002, "SEND-9")));
 
     let mut rig = Rig::open(&[]);
     rig.hooks.waits_writes = true;
     let long = |bytes| Element { bytes, ..message("room_a", 1) };
-    rig.send(1, 1, vec![long(1 << 20)]);
-    rig.send(2, 1, vec![long(1)]);
+    for n in 1..=4 {
+        rig.send(n, 1, vec![long(1 << 20)]);
+    }
+    assert_eq!(rig.closed(), None);
+    rig.send(5, 1, vec![long(1)]);
     assert_eq!(rig.closed(), Some((4002, "CRED-6")));
 }
 
@@ -90,8 +93,8 @@ fn an_unacceptable_element_is_refused() {
     ]
     .map(|(n, code)| (n, code.to_owned()))
     .to_vec();
-    let too_large = (10, 8202, vec![(10, "too-large".into())]);
-    assert_eq!(rig.acks(), [(9, 8201, refused), too_large]);
+    let too_large = (10, 32_778, vec![(10, "too-large".into())]);
+    assert_eq!(rig.acks(), [(9, 32_777, refused), too_large]);
     assert_eq!(rig.log("room_a"), [7, 7]);
     // [REF-3] [REF-7] They are listed until they are let go.
     rig.relink(again(2, 1, 10, 0));
@@ -182,15 +185,15 @@ fn a_hook_that_fails_is_tried_again() {
 fn a_whole_window_waits_in_the_node() {
     let mut rig = examining();
     rig.hooks.waits_examination = true;
-    for n in 0..8 {
+    for n in 0..32 {
         rig.texts(1 + n * 1024, 1024, 1);
     }
     assert_eq!((rig.closed(), rig.waiting.len()), (None, 64));
     rig.line("ping 1");
     assert_eq!(rig.frames(), [NodeFrame::Pong { x: 1 }]);
     rig.release_all();
-    assert_eq!(rig.log("room_a").len(), 8192);
-    assert_eq!(rig.acks().last(), Some(&(8192, 16_384, vec![])));
+    assert_eq!(rig.log("room_a").len(), 32_768);
+    assert_eq!(rig.acks().last(), Some(&(32_768, 65_536, vec![])));
 }
 
 /// [ACK-1] [NODE-5] [ACK-2] [ACK-5] [ACK-7] [TIME-4] Nothing before the engine has answered.
@@ -202,14 +205,14 @@ fn an_ack_is_the_engines_word() {
     rig.pass(secs(1));
     assert_eq!(rig.acks(), []);
     rig.release();
-    assert_eq!(rig.acks(), [(3, 8195, vec![])]);
+    assert_eq!(rig.acks(), [(3, 32_771, vec![])]);
     // While something waits, 10 ms.
     rig.texts(4, 1, 1);
     rig.texts(5, 1, 1);
     rig.release();
     assert_eq!(rig.acks(), []);
     rig.pass(ms(10));
-    assert_eq!(rig.acks(), [(4, 8196, vec![])]);
+    assert_eq!(rig.acks(), [(4, 32_772, vec![])]);
 }
 
 /// [SEND-22] [SEND-24] [ENG-5] In doubt, full, and what a repetition finds.
@@ -224,17 +227,17 @@ fn a_call_in_doubt_is_repeated_and_stores_nothing_twice() {
         rig.pass(ms(250));
         rig.release();
         assert_eq!(rig.log("room_a"), [1, 2]);
-        assert_eq!(rig.acks(), [(2, 8194, vec![])]);
+        assert_eq!(rig.acks(), [(2, 32_770, vec![])]);
     }
     let memory = MemoryConfig { messages_max: 2, age_min: secs(5), ..MemoryConfig::default() };
     let mut rig = Rig::with(NodeConfig::default(), memory);
     rig.hello(hello());
     rig.take();
     rig.texts(1, 3, 1);
-    assert_eq!(rig.acks(), [(2, 8194, vec![])]);
+    assert_eq!(rig.acks(), [(2, 32_770, vec![])]);
     rig.pass(secs(6));
     assert_eq!(rig.closed(), None);
-    assert_eq!(rig.acks(), [(3, 8195, vec![])]);
+    assert_eq!(rig.acks(), [(3, 32_771, vec![])]);
 }
 
 /// [SEND-22] [TIME-22] [CODE-4004] A minute at the most.
@@ -300,12 +303,12 @@ fn a_release_unblocks_what_stands_before_it() {
         |n: u64, count: u64| (n..n + count).map(|_| element(ElementKind::Malformed)).collect::<Vec<_>>();
     rig.send(1, 1, many(1, 300));
     let acks = rig.acks();
-    assert_eq!((acks.len(), acks[0].0, acks[0].1, acks[0].2.len()), (1, 256, 8192, 256));
+    assert_eq!((acks.len(), acks[0].0, acks[0].1, acks[0].2.len()), (1, 256, 32_768, 256));
     rig.pass(secs(5));
     assert_eq!((rig.acks(), rig.closed()), (vec![], None));
     rig.send(301, 257, vec![]);
     let acks = rig.acks();
-    assert_eq!(acks.last().map(|ack| (ack.0, ack.1)), Some((300, 8492)));
+    assert_eq!(acks.last().map(|ack| (ack.0, ack.1)), Some((300, 33_068)));
     assert_eq!(acks.iter().map(|ack| ack.2.len()).sum::<usize>(), 44);
     // At `welcome` there is no credit while so many are kept.
     rig.send(301, 301, many(301, 256));
@@ -313,7 +316,7 @@ fn a_release_unblocks_what_stands_before_it() {
     let welcome = rig.welcome();
     assert_eq!((welcome.mark, welcome.credit, welcome.refused.len()), (556, 556, 256));
     rig.send(557, 301 + 200, vec![]);
-    assert_eq!(rig.acks(), [(556, 8748, vec![])], "within 10 ms, unasked");
+    assert_eq!(rig.acks(), [(556, 33_324, vec![])], "within 10 ms, unasked");
 }
 
 /// [CRED-1] [CRED-2] [CRED-3] [SEND-24] [KEEP-3] Withheld credit comes back by itself.
@@ -321,15 +324,15 @@ fn a_release_unblocks_what_stands_before_it() {
 fn credit_is_withheld_and_comes_back() {
     let mut rig = Rig::open(&[]);
     rig.node.handle_window(0, rig.now);
-    for n in 0..8 {
+    for n in 0..32 {
         rig.texts(1 + n * 1024, 1024, 1);
     }
-    assert_eq!(rig.acks().last().map(|ack| (ack.0, ack.1)), Some((8192, 8192)));
+    assert_eq!(rig.acks().last().map(|ack| (ack.0, ack.1)), Some((32_768, 32_768)));
     rig.pass(secs(10));
     assert_eq!((rig.acks(), rig.closed()), (vec![], None));
     rig.node.handle_window(100, rig.now);
     rig.drain();
-    assert_eq!(rig.acks(), [(8192, 8292, vec![])]);
+    assert_eq!(rig.acks(), [(32_768, 32_868, vec![])]);
 }
 
 /// [NODE-11] [ENG-20]

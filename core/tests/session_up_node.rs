@@ -62,14 +62,14 @@ fn oldest_stays_in_its_range() {
 #[test]
 fn no_message_begins_beyond_the_window() {
     let mut node = Node::new();
-    assert_eq!(node.settling.read(1, 1, &[1 << 20]), Ok(()));
+    assert_eq!(node.settling.read(1, 1, &[4 << 20]), Ok(()));
     assert_eq!(node.settling.read(2, 1, &[1]), clause("CRED-6"));
     let mut node = Node::new();
-    assert_eq!(node.settling.read(1, 1, &[(1 << 20) - 1, 1 << 20]), Ok(()));
+    assert_eq!(node.settling.read(1, 1, &[(4 << 20) - 1, 4 << 20]), Ok(()));
     let mut node = Node::new();
-    assert_eq!(node.settling.read(1, 1, &[(1 << 20) - 1, 1, 1]), clause("CRED-6"));
+    assert_eq!(node.settling.read(1, 1, &[(4 << 20) - 1, 1, 1]), clause("CRED-6"));
     let mut node = Node::new();
-    node.settling.read(1, 1, &[1 << 20]).unwrap();
+    node.settling.read(1, 1, &[4 << 20]).unwrap();
     node.settling.judge(1, store(1));
     node.run();
     node.acks();
@@ -103,7 +103,7 @@ fn no_ack_before_the_engine_has_answered() {
     assert_eq!(node.acks(), []);
     let answer = node.engine.append(&fence, n, &batch, node.now);
     node.settling.appended(answer, node.now);
-    assert_eq!(node.acks(), [(3, 8195, vec![])]);
+    assert_eq!(node.acks(), [(3, 32_771, vec![])]);
 }
 
 /// [ACK-7] [LIM-9] Half a window, or 10 ms; at once when nothing waits.
@@ -118,7 +118,7 @@ fn an_ack_is_due_at_half_a_window_or_after_10_ms() {
     node.pass(9);
     assert_eq!(node.ack(), None);
     node.pass(1);
-    assert_eq!(node.acks(), [(1, 8193, vec![])]);
+    assert_eq!(node.acks(), [(1, 32_769, vec![])]);
 
     let mut node = Node::new();
     for n in 0..4 {
@@ -159,7 +159,7 @@ fn credit_is_withheld_and_grows_again() {
     node.settling.set_window(1 << 40);
     assert_eq!(node.acks(), [], "it has one left");
     node.read(5, 1, 5).unwrap();
-    assert_eq!(node.acks(), [(4, 8196, vec![])]);
+    assert_eq!(node.acks(), [(4, 32_772, vec![])]);
 }
 
 /// [SEND-22] Unchanged, until it knows, but no longer than a minute; repetition stores nothing twice.
@@ -180,7 +180,7 @@ fn a_call_in_doubt_is_repeated() {
     node.settling.appended(answer, node.now);
     node.run();
     assert_eq!(log(&mut node.engine, node.now), [1, 2, 3]);
-    assert_eq!(node.acks(), [(3, 8195, vec![])]);
+    assert_eq!(node.acks(), [(3, 32_771, vec![])]);
 
     node.take(4, 1, 1, &[]);
     assert!(node.settling.call(node.now).is_some());
@@ -198,7 +198,7 @@ fn a_full_engine_is_asked_again_later() {
     node.take(1, 3, 1, &[]);
     assert!(node.settling.call(node.now).is_some());
     node.settling.appended(Ok(Appended::Full { mark: 1, numbers: vec![] }), node.now);
-    assert_eq!(node.acks(), [(1, 8193, vec![])]);
+    assert_eq!(node.acks(), [(1, 32_769, vec![])]);
     assert!(node.settling.call(node.now).is_none());
     assert_eq!(node.settling.deadline(), Some(at(250)));
     node.pass(250);

@@ -76,12 +76,12 @@ fn a_refusal_is_recorded_with_its_mark() {
     node.take(1, 4, 1, &[2]);
     node.run();
     assert_eq!(log(&mut node.engine, node.now), [1, 3, 4]);
-    assert_eq!(node.acks(), [(4, 8196, vec![(2, "forbidden".into())])]);
+    assert_eq!(node.acks(), [(4, 32_772, vec![(2, "forbidden".into())])]);
     assert_eq!(node.engine.memory_use().refusals, 1);
     // Told once; the next list is of what is new. [ACK-3]
     node.take(5, 1, 1, &[5]);
     node.run();
-    assert_eq!(node.acks(), [(5, 8197, vec![(5, "forbidden".into())])]);
+    assert_eq!(node.acks(), [(5, 32_773, vec![(5, "forbidden".into())])]);
 }
 
 /// [REF-7] [SEND-22] What an engine has recorded is the answer, though the node did not hear it the first time and
@@ -98,7 +98,7 @@ fn the_recorded_verdict_is_the_answer() {
     assert_eq!(node.ack(), None, "nobody knows yet");
     node.pass(250);
     node.run();
-    assert_eq!(node.acks(), [(1, 8193, vec![(1, "forbidden".into())])]);
+    assert_eq!(node.acks(), [(1, 32_769, vec![(1, "forbidden".into())])]);
     assert_eq!(log(&mut node.engine, node.now), [0; 0]);
 }
 
@@ -110,7 +110,7 @@ fn refusals_without_a_release_stop_the_credit_and_nothing_else() {
     node.take(1, 300, 1, &all);
     node.run();
     let (n, credit, list) = node.ack().unwrap();
-    assert_eq!((n, credit, list.len()), (256, 8192, 256));
+    assert_eq!((n, credit, list.len()), (256, 32_768, 256));
     node.pass(5000);
     node.run();
     assert_eq!((node.acks(), node.settling.pending()), (vec![], 257..=300));
@@ -118,7 +118,7 @@ fn refusals_without_a_release_stop_the_credit_and_nothing_else() {
     node.run();
     let told = node.acks();
     assert_eq!(told.len(), 1);
-    assert_eq!((told[0].0, told[0].1, told[0].2.len()), (300, 8492, 44));
+    assert_eq!((told[0].0, told[0].1, told[0].2.len()), (300, 33_068, 44));
 }
 
 /// [REF-5] [REF-4] Where the credit was used up, too: it grows unasked, with the same n.
@@ -139,7 +139,7 @@ fn a_release_brings_withheld_credit_back() {
     assert_eq!(node.ack(), None);
     assert_eq!(node.read(257, 0, 257), Ok(()));
     node.run();
-    assert_eq!(node.acks(), [(256, 8448, vec![])]);
+    assert_eq!(node.acks(), [(256, 33_024, vec![])]);
 }
 
 /// [ACK-4] Two verdict lists' worth cannot arise from one engine; a duplicate's list must still be split.
@@ -166,5 +166,5 @@ fn a_misspelled_code_is_recorded_as_failed() {
     node.read(1, 1, 1).unwrap();
     node.settling.judge(1, refuse("No Way!"));
     node.run();
-    assert_eq!(node.acks(), [(1, 8193, vec![(1, "failed".into())])]);
+    assert_eq!(node.acks(), [(1, 32_769, vec![(1, "failed".into())])]);
 }

@@ -21,38 +21,39 @@ fn credit_is_the_highest_number_that_may_be_written() {
 
 /// [CRED-4] [LIM-8] Whatever the credit.
 #[test]
-fn at_most_8192_numbers_are_out() {
-    let mut sending = sending(8192);
+fn at_most_32768_numbers_are_out() {
+    let mut sending = sending(32_768);
     sending.welcome(&welcome(0, 1 << 40), at(0)).unwrap();
     let frames = write(&mut sending, 0);
     // [LIM-5]
-    assert_eq!((frames.len(), frames[7]), (8, (7169, 1024, 1)));
-    submit(&mut sending, 8193..=8600);
+    assert_eq!((frames.len(), frames[31]), (32, (31_745, 1024, 1)));
+    submit(&mut sending, 32_769..=33_500);
     assert_eq!(write(&mut sending, 0), []);
-    ack(&mut sending, 300, 1 << 40, &[]).unwrap();
-    assert_eq!(write(&mut sending, 0), [(8193, 300, 301)]);
+    ack(&mut sending, 1020, 1 << 40, &[]).unwrap();
+    assert_eq!(write(&mut sending, 0), [(32_769, 732, 1021)]);
 }
 
 /// RFC 1122 §4.2.3.4: room for a few of many that wait is no reason to write a frame.
 #[test]
 fn scraps_of_the_window_wait_for_more_room() {
-    let mut sending = sending(8192);
+    let mut sending = sending(32_768);
     sending.welcome(&welcome(0, 1 << 40), at(0)).unwrap();
     write(&mut sending, 0);
-    submit(&mut sending, 8193..=8600);
-    for room in [1, 200, 247] {
+    submit(&mut sending, 32_769..=34_500);
+    for room in [1, 800, 992] {
         ack(&mut sending, room, 1 << 40, &[]).unwrap();
-        assert_eq!(write(&mut sending, 0), [], "{room} of 8192");
+        assert_eq!(write(&mut sending, 0), [], "{room} of 32768");
     }
     // A 32nd of what is out.
-    ack(&mut sending, 249, 1 << 40, &[]).unwrap();
-    assert_eq!(write(&mut sending, 0), [(8193, 249, 250)]);
+    ack(&mut sending, 993, 1 << 40, &[]).unwrap();
+    assert_eq!(write(&mut sending, 0), [(32_769, 993, 994)]);
     // All that waits has room: nothing would be gained.
-    let mut sending = open(8192);
+    let mut sending = session_up_common::sending(32_768);
+    sending.welcome(&welcome(0, 1 << 40), at(0)).unwrap();
     write(&mut sending, 0);
-    sending.submit(text(9000, 100)).unwrap();
+    sending.submit(text(40_000, 100)).unwrap();
     ack(&mut sending, 1, 1 << 40, &[]).unwrap();
-    assert_eq!(write(&mut sending, 0), [(8193, 1, 2)]);
+    assert_eq!(write(&mut sending, 0), [(32_769, 1, 2)]);
 }
 
 /// The same of octets, and of messages that share frames: others are frames of their own whatever the room.
@@ -60,22 +61,22 @@ fn scraps_of_the_window_wait_for_more_room() {
 fn scraps_of_octets_wait_too() {
     let full = |last: Outgoing| {
         let mut sending = open(0);
-        for ticket in 1..=20 {
+        for ticket in 1..=80 {
             sending.submit(text(ticket, 52_000)).unwrap();
         }
         sending.submit(last).unwrap();
-        sending.submit(text(22, 100_000)).unwrap();
+        sending.submit(text(82, 100_000)).unwrap();
         let frames = write(&mut sending, 0).len();
         (frames, sending)
     };
-    // 1,040,000 of 1,048,576 are out.
-    let (frames, mut sending) = full(text(21, 6000));
-    assert_eq!(frames, 20);
+    // 4,160,000 of 4,194,304 are out: not even a full frame fits.
+    let (frames, mut sending) = full(text(81, 6000));
+    assert_eq!(frames, 80);
     ack(&mut sending, 1, 9000, &[]).unwrap();
-    assert_eq!(write(&mut sending, 0), [(21, 1, 2), (22, 1, 2)]);
-    assert_eq!(full(text(21, 60_000)).0, 21);
+    assert_eq!(write(&mut sending, 0), [(81, 1, 2), (82, 1, 2)]);
+    assert_eq!(full(text(81, 60_000)).0, 81);
     // And what is long behind it.
-    assert_eq!(full(binary(21, 10)).0, 22);
+    assert_eq!(full(binary(81, 10)).0, 82);
 }
 
 /// A small credit is used as it comes: there is no more of it to wait for.
@@ -91,21 +92,22 @@ fn a_small_credit_is_no_scrap() {
 /// [CRED-5] [LIM-9] One may overshoot, and the next one waits for as much as that.
 #[test]
 fn a_message_begins_while_less_than_the_window_is_out() {
+    const MIB: u32 = 1 << 20;
     let mut sending = open(0);
-    for (ticket, bytes) in [(1, (1 << 20) - 1), (2, 900_000), (3, 1)] {
+    for (ticket, bytes) in (1..).zip([MIB, MIB, MIB, MIB - 1, 900_000, 1]) {
         sending.submit(text(ticket, bytes)).unwrap();
     }
-    assert_eq!(write(&mut sending, 0), [(1, 1, 1), (2, 1, 1)]);
+    assert_eq!(write(&mut sending, 0), [1, 2, 3, 4, 5].map(|n| (n, 1, 1)));
     ack(&mut sending, 1, 9000, &[]).unwrap();
-    assert_eq!(write(&mut sending, 0), [(3, 1, 2)]);
-    sending.submit(text(4, 1 << 20)).unwrap();
-    assert_eq!(write(&mut sending, 0), [(4, 1, 2)]);
+    assert_eq!(write(&mut sending, 0), [(6, 1, 2)]);
+    let mut sending = open(0);
+    for ticket in 1..=4 {
+        sending.submit(text(ticket, MIB)).unwrap();
+    }
     submit(&mut sending, 5..=5);
-    assert_eq!(write(&mut sending, 0), []);
-    ack(&mut sending, 3, 9000, &[]).unwrap();
-    assert_eq!(write(&mut sending, 0), [], "the long one alone is a window");
-    ack(&mut sending, 4, 9000, &[]).unwrap();
-    assert_eq!(write(&mut sending, 0), [(5, 1, 5)]);
+    assert_eq!(write(&mut sending, 0), [1, 2, 3, 4].map(|n| (n, 1, 1)), "a whole window");
+    ack(&mut sending, 1, 9000, &[]).unwrap();
+    assert_eq!(write(&mut sending, 0), [(5, 1, 2)]);
 }
 
 /// [LIM-4] [LIM-5] [FRM-9] Several messages make a body of 57,344 octets at most, a single one may be longer.

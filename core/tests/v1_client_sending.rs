@@ -383,32 +383,34 @@ fn credit_is_absolute_and_belongs_to_the_link() {
 
 /// [CRED-4] [LIM-8] [LIM-5]
 #[test]
-fn no_more_than_8192_are_out() {
+fn no_more_than_32768_are_out() {
     let config = Config {
-        outbox: OutboxConfig { messages_max: 9000, ..OutboxConfig::default() },
+        outbox: OutboxConfig { messages_max: 34_000, ..OutboxConfig::default() },
         ..Config::default()
     };
     let mut host = Host::open_with(config);
-    host.frame("ack 0 20000");
-    host.send(1..=9000);
+    host.frame("ack 0 40000");
+    host.send(1..=34_000);
     let counts: Vec<u64> =
         host.wire.iter().map(|send| send.split(' ').nth(2).unwrap().parse().unwrap()).collect();
-    assert_eq!((counts.iter().sum::<u64>(), counts.iter().max()), (8192, Some(&1024)));
-    host.frame("ack 300 20000");
-    assert!(host.wire.last().unwrap().starts_with("send 8193 300 301"));
+    assert_eq!((counts.iter().sum::<u64>(), counts.iter().max()), (32_768, Some(&1024)));
+    host.frame("ack 1024 40000");
+    assert!(host.wire.last().unwrap().starts_with("send 32769 1024 1025"));
 }
 
 /// The last may overshoot. [CRED-5] [LIM-9] [LIM-4] [FRM-8]
 #[test]
 fn a_window_of_octets() {
     let mut host = Host::open();
-    host.send_one(text(1, 1_048_575));
-    host.send_one(text(2, 1_000_000));
-    host.send_one(text(3, 10));
+    for ticket in 1..=4 {
+        host.send_one(text(ticket, 1_048_575));
+    }
+    host.send_one(text(5, 1_000_000));
+    host.send_one(text(6, 10));
     let sends: Vec<_> = host.wire.iter().filter(|frame| frame.starts_with("send")).cloned().collect();
-    assert_eq!(sends, ["send 1 1 1 [1]", "send 2 1 1 [2]"]);
+    assert_eq!(sends, [1, 2, 3, 4, 5].map(|n| format!("send {n} 1 1 [{n}]")));
     host.frame("ack 1 9000");
-    assert_eq!(host.wire.last().unwrap(), "send 3 1 2 [3]");
+    assert_eq!(host.wire.last().unwrap(), "send 6 1 2 [6]");
     // A text frame with several messages ends at 64 KiB, and before a binary message.
     let mut host = Host::open();
     for ticket in 1..=2 {
@@ -443,6 +445,31 @@ fn the_high_water_mark() {
     assert_eq!(host.record.up.written, 5);
     assert!(host.wire.iter().any(|frame| frame.starts_with("page")));
     assert!(host.client.cast(Cast { ticket: Ticket(9), bytes: 10, form: Form::Text }, host.now));
+}
+
+/// A browser says nothing when its buffer empties: it is looked at every 20 ms while messages wait, and not otherwise.
+#[test]
+fn a_full_buffer_is_looked_at_again() {
+    let mut host = Host::open_with(Config { high_water: 1000, ..Config::default() });
+    host.stuck = Some(u64::MAX);
+    for ticket in 1..=5 {
+        host.send_one(text(ticket, 400));
+    }
+    let written = host.record.up.written;
+    assert_eq!(host.until_deadline(), ms(20));
+    host.pass(ms(20));
+    assert_eq!((host.record.up.written, host.until_deadline()), (written, ms(20)), "still full");
+    host.stuck = None;
+    host.pass(ms(10));
+    // The driver tells what the buffer holds before each input.
+    host.client.handle_buffered(0, host.now + ms(10));
+    host.pass(ms(10));
+    assert_eq!(host.record.up.written, 5);
+    assert!(host.until_deadline() > ms(20), "nothing waits");
+    host.stuck = Some(u64::MAX);
+    host.client.handle_buffered(2000, host.now);
+    host.drain();
+    assert!(host.until_deadline() > ms(20), "full, and nothing waits");
 }
 
 /// What the rate holds back has no number, so that the rules of the queue act on it; what has one goes again at once.

@@ -5,7 +5,7 @@ import { newest } from './engine.mjs';
 import * as frames from './frames.mjs';
 
 const { elements, frame, isSubject, must, restamp, spell, subjectOf } = frames;
-const WINDOW = 8_192, MIB = 1_048_576; // [LIM-8]; [LIM-9], `limits.message`, [NODE-14], [PAGE-4]
+const WINDOW = 8_192, MIB = 1_048_576; // [LIM-8], [CRED-4]; [LIM-9], `limits.message`, [NODE-14], [PAGE-4]
 const MOST = 256; // rooms, refusals, running requests, messages of a page: [LIM-11], [LIM-10], [REQ-16], [LIM-14]
 const HELLO = 262_144, SMALL = 16_384; // [LIM-6], [LIVE-13]
 export const FRAME = MIB + 32_768, TICK_MS = 250; // [LIM-3]
@@ -179,7 +179,7 @@ export function accept(server, ws, socket) {
     engine.release(record, oldest); // ahead of what waits, [SEND-15]
     flow();
     for (const message of messages) {
-      must(unacked < MIB, 'CRED-6');
+      must(unacked < 4 * MIB, 'CRED-6');
       unacked += message.length; named += 1; inTurn('verdicts', () => settle(message));
     }
   }

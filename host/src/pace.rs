@@ -1,9 +1,10 @@
 //! How many messages a second one link may write. Who writes more waits: the limit is credit, never refusal. [SEND-24]
 
+use everwire_core::session::up::WINDOW_MESSAGES_MAX;
 use everwire_core::{Duration, Instant};
 
 /// A full window may come at once: a client that returns with everything that it could have written.
-pub const BURST_MESSAGES: u64 = 8192;
+pub const BURST_MESSAGES: u64 = WINDOW_MESSAGES_MAX;
 /// A window that has shut is looked at again after so long.
 const AGAIN: Duration = Duration::from_millis(20);
 const SECOND: u64 = 1_000_000;

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use everwire_core::session::up::WINDOW_MESSAGES_MAX;
+
 use crate::{Bug, Order, Outcome, down, explore, run, up};
 
 /// A model with its bounds.
@@ -19,7 +21,7 @@ const UP: up::Setting = up::Setting {
     clients: 1,
     messages: 2,
     refused: 1,
-    window: 8192,
+    window: WINDOW_MESSAGES_MAX,
     slow_hooks: false,
     faults: up::Faults { breaks: 0, crashes: 0, too_long: 0, silences: 0, restarts: 0, forgets: 0 },
 };

@@ -16,7 +16,7 @@ pub struct Config {
     pub message_bytes_max: u32,
     /// Rooms of one connection. 1 – 256, default 256.
     pub rooms_max: u16,
-    /// Messages a second of one connection beyond a burst of 8,192; more wait in the client. Default 10,000.
+    /// Messages a second of one connection beyond a burst of 32,768; more wait in the client. Default 10,000.
     pub messages_per_second: u64,
     /// Connections at a time. Default 100,000.
     pub connections_max: usize,

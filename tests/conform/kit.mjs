@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import WebSocket from 'ws';
 import { read, Violation } from './grammar.mjs';
 
+const WINDOW_UP = 32_768;
 const WINDOW = 8_192;
 const WINDOW_OCTETS = 1_048_576;
 const FRAME_COUNTS = 262_144;
@@ -372,7 +373,7 @@ class Link {
     this.#rule(n <= Math.max(this.wire.written, this.welcome.mark), 'ACK-1', `ack ${n}, and ${this.wire.written} were written`);
     this.#rule(refused.every(([r], i) => r > (refused[i - 1]?.[0] ?? this.acked) && r <= n), 'ACK-3', `the list of ack ${n} after ${this.acked}`);
     this.#rule(credit >= this.credit && credit >= n, 'CRED-2', `credit ${credit} after ${this.credit}, n ${n}`);
-    this.#rule(credit <= n + WINDOW, 'CRED-4', `credit ${credit} at ${n}`);
+    this.#rule(credit <= n + WINDOW_UP, 'CRED-4', `credit ${credit} at ${n}`);
     this.acked = n;
     this.credit = credit;
     for (const [r, code] of refused) this.refusals.set(r, code);
@@ -510,7 +511,7 @@ function checkWelcome(hello, welcome) {
   rule(producer !== 'kept' || hello.born === null || born === hello.born, 'WELC-5', 'born is another');
   rule(producer === 'kept' ? isNumber(mark, hello.oldest - 1, hello.written) : mark === 0 && refused.length === 0, 'WELC-5', 'mark');
   rule(Array.isArray(refused) && refused.length <= 256 && refused.every(([n, code], i) => isNumber(n, Math.max(hello.oldest, (refused[i - 1]?.[0] ?? 0) + 1), mark) && /^[a-z0-9-]{1,32}$/.test(code)), 'WELC-7', 'refused');
-  rule(isNumber(credit, mark, mark + WINDOW), 'CRED-4', 'credit');
+  rule(isNumber(credit, mark, mark + WINDOW_UP), 'CRED-4', 'credit');
   rule(/^[A-Za-z0-9._~-]{1,64}$/.test(welcome.logEpoch) && isNumber(position), 'WELC-2', 'logEpoch, position');
   const same = hello.logEpoch === welcome.logEpoch;
   rule(!same || position === hello.position, 'WELC-9', `position, which was ${hello.position}`);

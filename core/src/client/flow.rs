@@ -4,6 +4,7 @@ use super::{Action, Client, Credential, Link, Ticket, Unwrite};
 use crate::backoff::Ground;
 use crate::close::Closed;
 use crate::codes::{Cause, Notice, Reason};
+use crate::outbox::LOOK_AGAIN;
 use crate::state::{Event, Phase, Step};
 use crate::time::{Duration, Instant};
 use crate::timer::Timer;
@@ -12,8 +13,6 @@ use crate::timer::Timer;
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// A dial takes no longer than this on a network that works.
 const HUNG_AFTER: Duration = Duration::from_secs(3);
-/// How soon a buffer that was too full is looked at again. At 100 MB/s a mark of 1 MiB is far away from running dry.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long the closing handshake may take. Browsers have been seen to fire `close` 18 s late, or never.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(2);
 

@@ -7,6 +7,7 @@ use everwire_core::engine::*;
 use everwire_core::frame::{Form, Shape};
 use everwire_core::session::down::{Amount, Standing};
 use everwire_core::session::node::*;
+use everwire_core::session::up::WINDOW_MESSAGES_MAX;
 use everwire_core::session::{Hello, Welcome, Wished};
 use everwire_core::{Duration, Instant};
 
@@ -190,7 +191,7 @@ impl World {
             NodeFrame::Ack(ack) => {
                 assert!(ack.n <= self.seen.mark, "[ACK-1]: {ack:?} above {}", self.seen.mark);
                 assert!(ack.n >= self.seen.acked && ack.credit >= self.seen.credit, "[ACK-5] [CRED-2]");
-                assert!(ack.credit <= ack.n + 8192, "[CRED-4]");
+                assert!(ack.credit <= ack.n + WINDOW_MESSAGES_MAX, "[CRED-4]");
                 let listed: Vec<_> = ack.refused.iter().map(|(n, _)| *n).collect();
                 assert!(listed.is_sorted() && listed.iter().all(|n| *n > self.seen.acked), "[ACK-3]");
                 (self.seen.acked, self.seen.credit) = (ack.n, ack.credit);

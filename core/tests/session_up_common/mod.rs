@@ -53,7 +53,8 @@ pub fn refuse(code: &str) -> Judgement<Body> {
 
 /// A client under producer 1 that has taken so many messages of 10 octets.
 pub fn sending(messages: u32) -> Sending {
-    let mut sending = Sending::new(OutboxConfig::default(), producer(1));
+    let config = OutboxConfig { messages_max: 65_536, ..OutboxConfig::default() };
+    let mut sending = Sending::new(config, producer(1));
     submit(&mut sending, 1..=messages);
     sending
 }

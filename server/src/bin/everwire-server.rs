@@ -46,7 +46,7 @@ struct Args {
     /// Rooms of one connection
     #[arg(long, default_value_t = 256)]
     rooms_max: u16,
-    /// Messages a second of one connection, beyond a burst of 8,192
+    /// Messages a second of one connection, beyond a burst of 32,768
     #[arg(long, default_value_t = 10_000)]
     messages_per_second: u64,
     /// Connections at a time

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use everwire_core::engine::{Producer, Subject};
 use everwire_core::session::client::{Action, Client, Config, PageId, Phase, Record, Why};
 use everwire_core::session::down::Delivery;
-use everwire_core::session::up::{Dropped, Exit};
+use everwire_core::session::up::{Dropped, Exit, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX};
 use everwire_core::{Duration, Instant, OutboxConfig, Overflow, Ticket};
 
 use super::check::{Checked, Place, Reply, Told, Violation, broken};
@@ -134,8 +134,8 @@ impl Host {
         let held = self.record.down.pending.held();
         let octets: u64 = up.numbered.iter().map(|numbered| u64::from(numbered.message.bytes)).sum();
         let longest = up.numbered.iter().map(|numbered| u64::from(numbered.message.bytes)).max().unwrap_or(0);
-        let fits = up.numbered.len() <= 8192
-            && octets < (1 << 20) + longest
+        let fits = up.numbered.len() as u64 <= WINDOW_MESSAGES_MAX
+            && octets < WINDOW_BYTES_MAX + longest
             && up.waiting.len() <= outbox_max as usize
             && held.messages <= 8192
             && held.octets <= 1_310_719

@@ -4,6 +4,7 @@
 //! the time. Because nothing here depends on what the machines do, a happening can be taken out of a plan and all others
 //! stay what they were: that is how a failing schedule is shrunk.
 
+use everwire_core::session::up::WINDOW_MESSAGES_MAX;
 use everwire_core::{Duration, Instant, Random};
 
 use super::check::Place;
@@ -224,7 +225,7 @@ impl Plan {
             nodes,
             rooms,
             durable: random.chance(128),
-            window: random.pick(&[3, 16, 100, 8192, 8192]),
+            window: random.pick(&[3, 16, 100, WINDOW_MESSAGES_MAX, WINDOW_MESSAGES_MAX]),
             log_max: random.pick(&[20, 100, 100_000, 100_000, 100_000]),
             outbox_max: random.pick(&[5, 30, 8192, 8192, 8192]),
             drop_oldest: random.chance(128),

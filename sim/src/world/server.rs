@@ -10,6 +10,7 @@ use everwire_core::session::node::{
     AskId, Authenticated, CallId, Drain, Element, ElementKind, Examined, HookFailed, Node, NodeAction,
     NodeBody, NodeConfig, NotAuthenticated, Origin, OriginAction, OriginConfig, Request, RunId,
 };
+use everwire_core::session::up::WINDOW_MESSAGES_MAX;
 use everwire_core::{Duration, Instant};
 
 use super::check::{Checked, Violation, broken};
@@ -135,7 +136,7 @@ impl World {
             ..NodeConfig::default()
         };
         let mut node = Node::new(config, now);
-        if self.plan.window < 8192 {
+        if self.plan.window < WINDOW_MESSAGES_MAX {
             node.handle_window(self.plan.window, now);
         }
         let Process { draining, .. } = &self.processes[usize::from(process)];

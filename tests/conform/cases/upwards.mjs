@@ -72,16 +72,16 @@ export default function (test) {
   test('a window of octets, and the one that overshoots', ['CRED-5', 'CRED-6', 'LIM-9'], async (t) => {
     const room = t.room();
     const key = t.unique('key');
-    const big = 'b'.repeat(500_000);
+    const big = 'b'.repeat(1_000_000);
     const link = await t.wire().open();
     link.send([{ type: 'hold', content: key, receiver: room }]);
-    for (let i = 0; i < 3; i += 1) link.send([text(room, big)]); // the third begins below 1 MiB
+    for (let i = 0; i < 5; i += 1) link.send([text(room, big)]); // the fifth begins below 4 MiB
     await link.sync();
     await t.go(key);
-    await link.until(() => link.acked === 4, 'ack 4');
+    await link.until(() => link.acked === 6, 'ack 6');
     const other = await t.wire().open();
     other.send([{ type: 'hold', content: t.unique('never'), receiver: room }]);
-    for (let i = 0; i < 3; i += 1) other.send([text(room, big)]);
+    for (let i = 0; i < 5; i += 1) other.send([text(room, big)]);
     other.send([text(room, 'small')]);
     await other.closes(4002);
   }, { limit: 20_000 });
@@ -268,7 +268,7 @@ export default function (test) {
     link.sendBinary(envelope, Buffer.alloc(limit - line, 7));
     await link.until(() => link.acked === 3, 'ack 3');
     link.sendBinary(envelope, Buffer.alloc(limit - line + 1, 7));
-    await link.until(() => link.acked === 4, 'ack 4');
+    await link.until(() => link.acked === 6, 'ack 6');
     t.equal([...link.refusals], [[2, 'too-large'], [4, 'too-large']], 'refused, binary');
     const page = await link.page(1, room, 2 ** 53 - 1, 1);
     t.equal(page.elements[0].content.length, limit - line, 'what is stored comes back');

@@ -26,11 +26,13 @@ pub(super) enum Alarm {
     Drain,
     /// When the node's close behind `bye` has taken too long. [BYE-4]
     Handshake,
+    /// When a transport's buffer that was too full for messages is looked at again.
+    Look,
 }
 
 impl Alarm {
     /// In the order in which those due at the same time are handled.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Connect,
         Self::Welcome,
         Self::Redial,
@@ -41,6 +43,7 @@ impl Alarm {
         Self::Renew,
         Self::Drain,
         Self::Handshake,
+        Self::Look,
     ];
 }
 

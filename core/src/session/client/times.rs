@@ -123,6 +123,8 @@ impl Client {
             }
             Alarm::Drain => self.shut(now),
             Alarm::Handshake => self.handshake_over(0, false, now),
+            // What the buffer holds was told before this.
+            Alarm::Look => {}
         }
     }
 

@@ -1,9 +1,11 @@
 //! What is to be written, one thing at a time: asked for when everything else has been carried out, so that what the
 //! transport's buffer held last decides.
 
+use super::alarm::Alarm;
 use super::liveness::ANNOUNCED_ABOVE;
 use super::{Action, Client, Outbound, PageFailure, Phase, Renewal};
 use crate::frame::FromClient;
+use crate::outbox::LOOK_AGAIN;
 use crate::session::down::Wish;
 use crate::session::up::{ALONE_FRAME_BYTES_MAX, Gate, Written};
 
@@ -124,6 +126,9 @@ impl Client {
     fn write_send(&mut self, over: bool) -> bool {
         let late = self.sending.expire(self.now);
         self.exit_all(late);
+        if over && self.sending.is_behind() && self.alarms.at(Alarm::Look).is_none() {
+            self.alarms.set(Alarm::Look, self.now + LOOK_AGAIN);
+        }
         let gate = if over {
             Gate::Release
         } else if self.link.hush_at.is_some_and(|at| at <= self.now) {

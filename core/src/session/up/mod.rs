@@ -26,12 +26,17 @@ pub use waiting::Waiting;
 
 use crate::time::Duration;
 
-/// How many numbers may be unacknowledged on a link: a round trip of 200 ms at 40,000 messages a second. [LIM-8]
-pub const WINDOW_MESSAGES_MAX: u64 = 8192;
+/// How many numbers may be unacknowledged on a link: a round trip of 200 ms at 160,000 messages a second. [LIM-8]
+pub const WINDOW_MESSAGES_MAX: u64 = 32_768;
 /// Below so many unacknowledged octets another message may begin. It bounds a node's memory together with the longest
-/// message, and is more than the product of bandwidth and delay of most links. [LIM-9] [CRED-5]
-pub const WINDOW_BYTES_MAX: u64 = 1 << 20;
-/// Room of less than this fraction of what is out waits for more room.
+/// message, and is the product of bandwidth and delay of 160 Mbit/s and 200 ms. [LIM-9] [CRED-5]
+pub const WINDOW_BYTES_MAX: u64 = 4 << 20;
+/// So many settled numbers are told at once, or so many octets: an eighth of a window, so that a client gets its receipts
+/// and its room little by little. [ACK-7]
+pub const ACK_MESSAGES: u64 = 4096;
+/// See [`ACK_MESSAGES`].
+pub const ACK_BYTES: u64 = 524_288;
+/// Room of less than this fraction of what is out, and of less than a full frame, waits for more room.
 const SCRAP: u64 = 32;
 /// So many exited refusals are let go at once: half of what the engine keeps, so that the other half still finds room
 /// while the release is on its way. [SEND-14]

@@ -299,7 +299,8 @@ impl Sending {
         }
         let (out, leeway) = (link.written - link.acked, link.leeway());
         (leeway.messages < out / SCRAP && leeway.messages < self.waiting.len() as u64)
-            || (leeway.octets < link.bytes / SCRAP && leeway.octets < self.waiting.bytes())
+            || (leeway.octets < (link.bytes / SCRAP).min(BATCH_BYTES_FILLED)
+                && leeway.octets < self.waiting.bytes())
     }
 
     /// What the link carries next: first again what has a number, then what has none. [WELC-8]
@@ -409,6 +410,11 @@ impl Sending {
     /// Whether `null` is written in place of the lowest unsettled number.
     pub(in crate::session) fn is_first_withdrawn(&self) -> bool {
         self.numbered.front().is_some_and(|first| first.withdrawn)
+    }
+
+    /// Whether there is anything that the link in use has not carried.
+    pub(in crate::session) fn is_behind(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.written < self.written || !self.waiting.is_empty())
     }
 
     /// Whether the lowest unsettled number was written on this link.

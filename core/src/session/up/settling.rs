@@ -4,7 +4,10 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::issued::{Issued, Pending};
 use super::verdicts::{Ack, FAILED, Verdicts};
-use super::{ACK_DELAY, REFRESH_DELAY, RETRY_DELAY, UNANSWERED_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX};
+use super::{
+    ACK_BYTES, ACK_DELAY, ACK_MESSAGES, REFRESH_DELAY, RETRY_DELAY, UNANSWERED_MAX, WINDOW_BYTES_MAX,
+    WINDOW_MESSAGES_MAX,
+};
 use crate::engine::{
     Appended, Call, Engine, Failure, Fence, Payload, Post, REFUSALS_MAX, RefusalAnswer, RefusalCode, Refused,
     Subject,
@@ -429,11 +432,11 @@ impl<P: Payload> Settling<P> {
         let grows = granted > self.credit && (self.read >= self.credit || self.withheld);
         let messages = n.max(self.verdicts.mark).saturating_sub(self.verdicts.acked);
         let idle = self.pending.is_empty();
-        let half = messages >= WINDOW_MESSAGES_MAX / 2 || self.verdicts.bytes >= WINDOW_BYTES_MAX / 2;
+        let many = messages >= ACK_MESSAGES || self.verdicts.bytes >= ACK_BYTES;
         // Only a known bug tells more than is settled.
         let early = n > self.verdicts.mark;
         let late = early || self.verdicts.since.is_some_and(|since| now.since(since) >= ACK_DELAY);
-        if !(grows && !last || (messages > 0 && (idle || half || late || last || self.full.is_some()))) {
+        if !(grows && !last || (messages > 0 && (idle || many || late || last || self.full.is_some()))) {
             return None;
         }
         let told = (n.saturating_sub(self.verdicts.acked) as usize).min(self.settled_bytes.len());
