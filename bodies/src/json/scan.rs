@@ -220,6 +220,7 @@ impl<'a> Scanner<'a> {
         let begin = self.at;
         let (mut escaped, mut lone) = (false, false);
         loop {
+            self.plain();
             match self.peek().ok_or(NotJson)? {
                 b'"' => break,
                 b'\\' => {
@@ -234,6 +235,19 @@ impl<'a> Scanner<'a> {
         let raw = self.since(begin);
         self.at += 1;
         Ok(Text { raw, escaped, lone })
+    }
+
+    /// Steps over what stands for itself in a string, eight octets at a time: up to the first that does not, or to the last
+    /// seven octets of the text.
+    fn plain(&mut self) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        for octets in rest.as_chunks().0 {
+            let special = special(u64::from_le_bytes(*octets));
+            self.at += special.trailing_zeros() as usize / 8;
+            if special != 0 {
+                break;
+            }
+        }
     }
 
     /// What follows a backslash; true if it is half of a surrogate pair and the other half is not there.
@@ -274,4 +288,18 @@ impl<'a> Scanner<'a> {
         // Both ends are between ASCII characters.
         self.text.get(begin..self.at).unwrap_or_default()
     }
+}
+
+/// Which of these octets is the first that is a quote, a backslash or a control: the lowest bit that is set is in that
+/// octet, and bits above it mean nothing. None is set if there is no such octet.
+const fn special(octets: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    // A subtraction borrows from the octets above it only where it has found something itself.
+    let quote = octets ^ (ONES * b'"' as u64);
+    let backslash = octets ^ (ONES * b'\\' as u64);
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let backslash = backslash.wrapping_sub(ONES) & !backslash;
+    let control = octets.wrapping_sub(ONES * 0x20) & !octets;
+    (quote | backslash | control) & HIGH
 }
