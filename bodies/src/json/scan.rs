@@ -39,6 +39,40 @@ enum Kind {
     Array,
 }
 
+/// The arrays and objects that are open, innermost last: a bit for each, so that only what is nested deeper than 64 levels
+/// takes memory.
+#[derive(Default)]
+struct Open {
+    depth: usize,
+    /// Of the innermost, at most 64: whether it is an object. The last is the lowest bit.
+    objects: u64,
+    /// The same of those around them, 64 each.
+    outer: Vec<u64>,
+}
+
+impl Open {
+    fn push(&mut self, kind: Kind) {
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.outer.push(self.objects);
+        }
+        self.objects = self.objects << 1 | u64::from(kind == Kind::Object);
+        self.depth += 1;
+    }
+
+    fn pop(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.objects >>= 1;
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.objects = self.outer.pop().unwrap_or_default();
+        }
+    }
+
+    fn last(&self) -> Option<Kind> {
+        let kind = if self.objects & 1 == 1 { Kind::Object } else { Kind::Array };
+        (self.depth > 0).then_some(kind)
+    }
+}
+
 /// What may come next within a value.
 #[derive(Clone, Copy)]
 enum Expects {
@@ -106,12 +140,12 @@ impl<'a> Scanner<'a> {
     pub(crate) fn value(&mut self, visit: &mut impl Visit<'a>) -> Result<&'a str, NotJson> {
         self.space();
         let begin = self.at;
-        let mut open: Vec<Kind> = Vec::new();
+        let mut open = Open::default();
         let mut expects = Expects::Value;
         loop {
             self.space();
             let at = self.at;
-            let inside = open.last().copied();
+            let inside = open.last();
             let closes = match expects {
                 Expects::Value => None,
                 Expects::ValueOrEnd | Expects::NameOrEnd => self.close(inside),
@@ -153,7 +187,7 @@ impl<'a> Scanner<'a> {
                     _ => {}
                 }
             }
-            if open.is_empty() {
+            if open.depth == 0 {
                 return Ok(self.since(begin));
             }
             expects = Expects::CommaOrEnd;
@@ -182,8 +216,8 @@ impl<'a> Scanner<'a> {
     }
 
     fn word(&mut self, word: &str, token: Token<'a>) -> Result<Token<'a>, NotJson> {
-        let rest = self.text.get(self.at..).ok_or(NotJson)?;
-        if rest.starts_with(word) {
+        let rest = self.text.as_bytes().get(self.at..).ok_or(NotJson)?;
+        if rest.starts_with(word.as_bytes()) {
             self.at += word.len();
             Ok(token)
         } else {
