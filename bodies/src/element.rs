@@ -114,10 +114,10 @@ impl fmt::Debug for Element<'_> {
 }
 
 impl<'a> Element<'a> {
-    /// Reads one element of an array.
-    pub(crate) fn read(scanner: &mut Scanner<'a>) -> Result<Self, NotJson> {
+    /// Reads one element of an array. `names` only lends its memory.
+    pub(crate) fn read(scanner: &mut Scanner<'a>, names: &mut Names<'a>) -> Result<Self, NotJson> {
         scanner.space();
-        let mut judge = Judge::new(scanner.place());
+        let mut judge = Judge::new(scanner.place(), names);
         let text = scanner.value(&mut judge)?;
         Ok(Self::of(text, judge))
     }
@@ -126,12 +126,13 @@ impl<'a> Element<'a> {
     pub(crate) fn whole(text: &'a str) -> Result<Self, NotJson> {
         let mut scanner = Scanner::new(text);
         scanner.space();
-        let mut judge = Judge::new(scanner.place());
+        let mut names = Names::default();
+        let mut judge = Judge::new(scanner.place(), &mut names);
         let text = scanner.whole(&mut judge)?;
         Ok(Self::of(text, judge))
     }
 
-    fn of(text: &'a str, judge: Judge<'a>) -> Self {
+    fn of(text: &'a str, judge: Judge<'a, '_>) -> Self {
         Self {
             text,
             octets: text.len() as u64,
@@ -231,6 +232,22 @@ const ID: usize = 3;
 const CONTENT: usize = 4;
 const META: usize = 5;
 
+/// Which of them has this name.
+fn known(name: Text<'_>) -> Option<usize> {
+    if name.escaped {
+        return KNOWN.iter().position(|known| name.is(known));
+    }
+    Some(match name.raw {
+        "type" => TYPE,
+        "receiver" => RECEIVER,
+        "sender" => SENDER,
+        "id" => ID,
+        "content" => CONTENT,
+        "meta" => META,
+        _ => return None,
+    })
+}
+
 /// A member's value, and where it stands in the element.
 #[derive(Clone, Debug)]
 struct Spot<'a> {
@@ -246,10 +263,10 @@ enum Value<'a> {
 }
 
 /// Looks at the tokens of an element.
-struct Judge<'a> {
+struct Judge<'a, 'n> {
     /// Where the element begins.
     begin: usize,
-    names: Names<'a>,
+    names: &'n mut Names<'a>,
     flaw: Option<Flaw>,
     known: [Option<Spot<'a>>; KNOWN.len()],
     /// The member of the envelope whose value comes or is open.
@@ -261,11 +278,12 @@ struct Judge<'a> {
     is_request: bool,
 }
 
-impl<'a> Judge<'a> {
-    fn new(begin: usize) -> Self {
+impl<'a, 'n> Judge<'a, 'n> {
+    fn new(begin: usize, names: &'n mut Names<'a>) -> Self {
+        names.clear();
         Self {
             begin,
-            names: Names::default(),
+            names,
             flaw: None,
             known: [const { None }; KNOWN.len()],
             member: None,
@@ -285,7 +303,7 @@ impl<'a> Judge<'a> {
 
     fn name(&mut self, name: Text<'a>) {
         match self.names.depth() {
-            1 => self.member = KNOWN.iter().position(|known| name.is(known)),
+            1 => self.member = known(name),
             2 => self.request = self.member == Some(META) && name.is("request"),
             _ => {}
         }
@@ -300,40 +318,56 @@ impl<'a> Judge<'a> {
     }
 }
 
-impl<'a> Visit<'a> for Judge<'a> {
+impl<'a> Visit<'a> for Judge<'a, '_> {
     fn token(&mut self, token: Token<'a>, at: Range<usize>) {
         let depth = self.names.depth();
-        self.names.token(token, at.clone());
         let value = match token {
-            Token::Name(name) | Token::String(name) if name.lone => {
-                self.blame(Flaw::LoneSurrogate);
-                Value::Text(name)
+            Token::Name(name) => {
+                if name.lone {
+                    self.blame(Flaw::LoneSurrogate);
+                }
+                self.names.name(name);
+                return self.name(name);
             }
-            Token::Name(text) | Token::String(text) => Value::Text(text),
-            Token::Number(raw) if !is_finite(raw) => {
-                self.blame(Flaw::NumberInfinite);
+            Token::BeginObject | Token::BeginArray => {
+                self.names.begin();
+                if depth == NESTING_MAX {
+                    self.blame(Flaw::Nesting);
+                }
+                if depth == 1 {
+                    self.value_at = at.start;
+                    return;
+                }
+                Value::Other
+            }
+            Token::End => {
+                self.names.end();
+                if depth == 2 {
+                    self.ended(Value::Other, at.end);
+                }
+                return;
+            }
+            Token::String(text) => {
+                if text.lone {
+                    self.blame(Flaw::LoneSurrogate);
+                }
+                Value::Text(text)
+            }
+            Token::Number(raw) => {
+                if !is_finite(raw) {
+                    self.blame(Flaw::NumberInfinite);
+                }
                 Value::Other
             }
             Token::Null => Value::Null,
-            _ => Value::Other,
+            Token::True | Token::False => Value::Other,
         };
-        if self.names.depth() > NESTING_MAX {
-            self.blame(Flaw::Nesting);
-        }
-        match (token, depth) {
-            (Token::Name(name), _) => self.name(name),
-            (Token::End, 2) => self.ended(value, at.end),
-            (Token::BeginObject | Token::BeginArray, 1) => self.value_at = at.start,
-            (Token::End, _) => {}
-            (_, 1) => {
-                self.value_at = at.start;
-                self.ended(value, at.end);
-            }
-            (_, 2) if self.request => {
-                self.is_request = matches!(token, Token::True);
-                self.request = false;
-            }
-            _ => {}
+        if depth == 1 {
+            self.value_at = at.start;
+            self.ended(value, at.end);
+        } else if depth == 2 && self.request {
+            self.is_request = matches!(token, Token::True);
+            self.request = false;
         }
     }
 }

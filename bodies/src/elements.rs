@@ -4,7 +4,7 @@ use everwire_core::frame::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, Payload};
 
 use crate::element::Element;
 use crate::error::BodyError;
-use crate::json::Scanner;
+use crate::json::{Names, Scanner};
 
 /// Takes the body of a text frame apart, whose header promises `payload`. Each element is one complete JSON value, to the
 /// octet: what closes the array early is no element. Whether one is a message is its own affair ([`Element::judge`],
@@ -21,6 +21,7 @@ pub fn split(body: &[u8], payload: Payload) -> Result<Vec<Element<'_>>, BodyErro
         return Err(if scanner.whole(&mut ()).is_ok() { BodyError::NotArray } else { BodyError::NotJson });
     }
     let mut elements = Vec::new();
+    let mut names = Names::default();
     scanner.space();
     if !scanner.eat(b']') {
         loop {
@@ -28,7 +29,7 @@ pub fn split(body: &[u8], payload: Payload) -> Result<Vec<Element<'_>>, BodyErro
             if elements.len() == most {
                 return Err(miscounted);
             }
-            elements.push(Element::read(&mut scanner)?);
+            elements.push(Element::read(&mut scanner, &mut names)?);
             scanner.space();
             if scanner.eat(b']') {
                 break;

@@ -9,6 +9,9 @@ use super::text::Text;
 /// that this version reads lies so deep. [LIM-16]
 pub(crate) const NESTING_MAX: usize = 64;
 
+/// So many names are compared each with each, which is faster than to sort them.
+const PAIRS_MAX: usize = 8;
+
 /// The names of the objects that are open. Each object's are compared when it ends: sorted, equal ones are neighbours.
 #[derive(Debug, Default)]
 pub(crate) struct Names<'a> {
@@ -31,11 +34,39 @@ impl<'a> Names<'a> {
         self.repeated
     }
 
+    /// Makes it as new, and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.names.clear();
+        self.begins.clear();
+        (self.depth, self.repeated) = (0, false);
+    }
+
+    pub(crate) fn begin(&mut self) {
+        self.depth += 1;
+        if self.depth <= NESTING_MAX {
+            self.begins.push(self.names.len());
+        }
+    }
+
+    pub(crate) fn name(&mut self, name: Text<'a>) {
+        // Once the verdict is known, a hostile text need not be kept any longer.
+        if !self.repeated && self.depth <= NESTING_MAX {
+            self.names.push(name);
+        }
+    }
+
+    pub(crate) fn end(&mut self) {
+        if self.depth <= NESTING_MAX
+            && let Some(begin) = self.begins.pop()
+        {
+            self.compare(begin);
+        }
+        self.depth = self.depth.saturating_sub(1);
+    }
+
     fn compare(&mut self, begin: usize) {
         if let Some(own) = self.names.get_mut(begin..) {
-            own.sort_unstable_by(|one, other| one.order(*other));
-            self.repeated |=
-                own.windows(2).any(|two| matches!(two, [one, other] if one.order(*other).is_eq()));
+            self.repeated |= if own.len() <= PAIRS_MAX { has_pair(own) } else { has_neighbours(own) };
         }
         self.names.truncate(begin);
     }
@@ -44,23 +75,25 @@ impl<'a> Names<'a> {
 impl<'a> Visit<'a> for Names<'a> {
     fn token(&mut self, token: Token<'a>, _: Range<usize>) {
         match token {
-            Token::BeginArray | Token::BeginObject => {
-                self.depth += 1;
-                if self.depth <= NESTING_MAX {
-                    self.begins.push(self.names.len());
-                }
-            }
-            Token::End => {
-                if self.depth <= NESTING_MAX
-                    && let Some(begin) = self.begins.pop()
-                {
-                    self.compare(begin);
-                }
-                self.depth = self.depth.saturating_sub(1);
-            }
-            // Once the verdict is known, a hostile text need not be kept any longer.
-            Token::Name(name) if !self.repeated && self.depth <= NESTING_MAX => self.names.push(name),
+            Token::BeginArray | Token::BeginObject => self.begin(),
+            Token::End => self.end(),
+            Token::Name(name) => self.name(name),
             _ => {}
         }
     }
+}
+
+fn has_pair(mut names: &[Text<'_>]) -> bool {
+    while let Some((name, others)) = names.split_first() {
+        if others.iter().any(|other| name.says_as(*other)) {
+            return true;
+        }
+        names = others;
+    }
+    false
+}
+
+fn has_neighbours(names: &mut [Text<'_>]) -> bool {
+    names.sort_unstable_by(|one, other| one.order(*other));
+    names.windows(2).any(|two| matches!(two, [one, other] if one.says_as(*other)))
 }

@@ -57,7 +57,8 @@ fn exponent_of(exponent: &str) -> i64 {
 /// Whether it is finite once it is rounded to binary64. [REF-6]
 pub(crate) fn is_finite(raw: &str) -> bool {
     // 10^308 is finite, and no number without an exponent that is shorter comes near it.
-    (raw.len() <= 308 && !raw.contains(['e', 'E'])) || raw.parse::<f64>().is_ok_and(f64::is_finite)
+    (raw.len() <= 308 && !raw.bytes().any(|octet| matches!(octet, b'e' | b'E')))
+        || raw.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 #[cfg(test)]

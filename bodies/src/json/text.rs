@@ -20,6 +20,11 @@ impl<'a> Text<'a> {
         if self.escaped { self.points().eq(said.chars().map(u32::from)) } else { self.raw == said }
     }
 
+    /// Whether both say the same, however they are spelled.
+    pub(crate) fn says_as(self, other: Self) -> bool {
+        if self.escaped || other.escaped { self.points().eq(other.points()) } else { self.raw == other.raw }
+    }
+
     /// The order of what two strings say, however they are spelled.
     pub(crate) fn order(self, other: Self) -> Ordering {
         if self.escaped || other.escaped {
