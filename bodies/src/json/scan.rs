@@ -73,17 +73,6 @@ impl Open {
     }
 }
 
-/// What may come next within a value.
-#[derive(Clone, Copy)]
-enum Expects {
-    Value,
-    /// A first element or the end of the array.
-    ValueOrEnd,
-    /// A first member or the end of the object.
-    NameOrEnd,
-    CommaOrEnd,
-}
-
 /// A place in a text. Every place is one between two characters: only ASCII is ever stepped over by itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Scanner<'a> {
@@ -141,73 +130,69 @@ impl<'a> Scanner<'a> {
         self.space();
         let begin = self.at;
         let mut open = Open::default();
-        let mut expects = Expects::Value;
-        loop {
+        'value: loop {
             self.space();
             let at = self.at;
-            let inside = open.last();
-            let closes = match expects {
-                Expects::Value => None,
-                Expects::ValueOrEnd | Expects::NameOrEnd => self.close(inside),
-                Expects::CommaOrEnd => {
-                    let closes = self.close(inside);
-                    if closes.is_none() {
-                        self.expect(b',')?;
-                        self.space();
-                    }
-                    closes
-                }
+            let token = match self.peek() {
+                Some(b'"') => Token::String(self.string()?),
+                _ => self.token()?,
             };
-            if let Some(end) = closes {
-                open.pop();
-                visit.token(end, at..self.at);
-            } else if inside == Some(Kind::Object) && !matches!(expects, Expects::Value) {
-                let at = self.at;
-                let name = self.string()?;
-                visit.token(Token::Name(name), at..self.at);
+            visit.token(token, at..self.at);
+            match token {
+                Token::BeginObject => {
+                    open.push(Kind::Object);
+                    self.space();
+                    if self.peek() != Some(b'}') {
+                        self.name(visit)?;
+                        continue;
+                    }
+                }
+                Token::BeginArray => {
+                    open.push(Kind::Array);
+                    self.space();
+                    if self.peek() != Some(b']') {
+                        continue;
+                    }
+                }
+                _ => {}
+            }
+            while let Some(kind) = open.last() {
                 self.space();
-                self.expect(b':')?;
-                expects = Expects::Value;
-                continue;
-            } else {
                 let at = self.at;
-                let token = self.token()?;
-                visit.token(token, at..self.at);
-                match token {
-                    Token::BeginObject => {
-                        open.push(Kind::Object);
-                        expects = Expects::NameOrEnd;
-                        continue;
+                match (self.peek(), kind) {
+                    (Some(b','), _) => {
+                        self.at += 1;
+                        if kind == Kind::Object {
+                            self.name(visit)?;
+                        }
+                        continue 'value;
                     }
-                    Token::BeginArray => {
-                        open.push(Kind::Array);
-                        expects = Expects::ValueOrEnd;
-                        continue;
+                    (Some(b'}'), Kind::Object) | (Some(b']'), Kind::Array) => {
+                        self.at += 1;
+                        open.pop();
+                        visit.token(Token::End, at..self.at);
                     }
-                    _ => {}
+                    _ => return Err(NotJson),
                 }
             }
-            if open.depth == 0 {
-                return Ok(self.since(begin));
-            }
-            expects = Expects::CommaOrEnd;
+            return Ok(self.since(begin));
         }
     }
 
-    /// Steps over the end of what is open, if that is next.
-    fn close(&mut self, open: Option<Kind>) -> Option<Token<'a>> {
-        let closed = match open? {
-            Kind::Object => self.eat(b'}'),
-            Kind::Array => self.eat(b']'),
-        };
-        closed.then_some(Token::End)
+    /// The name of a member, with the colon behind it.
+    fn name(&mut self, visit: &mut impl Visit<'a>) -> Result<(), NotJson> {
+        self.space();
+        let at = self.at;
+        let name = self.string()?;
+        visit.token(Token::Name(name), at..self.at);
+        self.space();
+        self.expect(b':')
     }
 
     fn token(&mut self) -> Result<Token<'a>, NotJson> {
         match self.peek().ok_or(NotJson)? {
             b'{' => self.word("{", Token::BeginObject),
             b'[' => self.word("[", Token::BeginArray),
-            b'"' => self.string().map(Token::String),
             b't' => self.word("true", Token::True),
             b'f' => self.word("false", Token::False),
             b'n' => self.word("null", Token::Null),
@@ -250,8 +235,15 @@ impl<'a> Scanner<'a> {
     }
 
     pub(crate) fn string(&mut self) -> Result<Text<'a>, NotJson> {
+        let begin = self.at + 1;
+        let (escaped, lone) = self.quoted()?;
+        let raw = self.text.get(begin..self.at - 1).unwrap_or_default();
+        Ok(Text { raw, escaped, lone })
+    }
+
+    /// Steps over a string, and gives what [`Text`] says of it; by itself, because that much fits a register.
+    fn quoted(&mut self) -> Result<(bool, bool), NotJson> {
         self.expect(b'"')?;
-        let begin = self.at;
         let (mut escaped, mut lone) = (false, false);
         loop {
             self.plain();
@@ -266,9 +258,8 @@ impl<'a> Scanner<'a> {
                 _ => self.at += 1,
             }
         }
-        let raw = self.since(begin);
         self.at += 1;
-        Ok(Text { raw, escaped, lone })
+        Ok((escaped, lone))
     }
 
     /// Steps over what stands for itself in a string, eight octets at a time: up to the first that does not, or to the last
@@ -328,12 +319,9 @@ impl<'a> Scanner<'a> {
 /// octet, and bits above it mean nothing. None is set if there is no such octet.
 const fn special(octets: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH: u64 = ONES << 7;
-    // A subtraction borrows from the octets above it only where it has found something itself.
-    let quote = octets ^ (ONES * b'"' as u64);
-    let backslash = octets ^ (ONES * b'\\' as u64);
-    let quote = quote.wrapping_sub(ONES) & !quote;
-    let backslash = backslash.wrapping_sub(ONES) & !backslash;
-    let control = octets.wrapping_sub(ONES * 0x20) & !octets;
-    (quote | backslash | control) & HIGH
+    // A subtraction borrows from the octets above it only where it has found something itself. With this bit turned,
+    // the quote is next to the controls.
+    let quote_or_control = (octets ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (octets ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (quote_or_control | backslash) & !octets & (ONES * 0x80)
 }
