@@ -72,7 +72,7 @@ pub struct Element<'a> {
     is_object: bool,
     /// The first that was found.
     flaw: Option<Flaw>,
-    known: [Option<Spot<'a>>; KNOWN.len()],
+    known: [Option<Spot>; KNOWN.len()],
     /// Whether `meta.request` is true.
     is_request: bool,
 }
@@ -199,9 +199,10 @@ impl<'a> Element<'a> {
     }
 
     fn envelope(&self) -> Option<Envelope<'a>> {
-        let text = |name| match self.spot(name)?.value {
-            Value::Text(text) => text.decode(),
-            Value::Null | Value::Other => None,
+        let text = |name| {
+            let Spot { value: Value::Text { escaped, lone }, at } = self.spot(name)? else { return None };
+            let raw = self.text.get(at.start + 1..at.end - 1)?;
+            Text { raw, escaped: *escaped, lone: *lone }.decode()
         };
         let range = |name| self.spot(name).map(|spot| spot.at.clone());
         Some(Envelope {
@@ -218,7 +219,7 @@ impl<'a> Element<'a> {
         })
     }
 
-    fn spot(&self, known: usize) -> Option<&Spot<'a>> {
+    fn spot(&self, known: usize) -> Option<&Spot> {
         self.known.get(known)?.as_ref()
     }
 }
@@ -248,16 +249,20 @@ fn known(name: Text<'_>) -> Option<usize> {
     })
 }
 
-/// A member's value, and where it stands in the element.
+/// What a member's value is, and where it stands in the element.
 #[derive(Clone, Debug)]
-struct Spot<'a> {
-    value: Value<'a>,
+struct Spot {
+    value: Value,
     at: Range<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Value<'a> {
-    Text(Text<'a>),
+enum Value {
+    /// What is between the quotes is not kept: elements are many.
+    Text {
+        escaped: bool,
+        lone: bool,
+    },
     Null,
     Other,
 }
@@ -268,7 +273,7 @@ struct Judge<'a, 'n> {
     begin: usize,
     names: &'n mut Names<'a>,
     flaw: Option<Flaw>,
-    known: [Option<Spot<'a>>; KNOWN.len()],
+    known: [Option<Spot>; KNOWN.len()],
     /// The member of the envelope whose value comes or is open.
     member: Option<usize>,
     /// Where that value began.
@@ -310,7 +315,7 @@ impl<'a, 'n> Judge<'a, 'n> {
     }
 
     /// The value of a member of the envelope has ended.
-    fn ended(&mut self, value: Value<'a>, upto: usize) {
+    fn ended(&mut self, value: Value, upto: usize) {
         let at = self.value_at - self.begin..upto - self.begin;
         if let Some(spot) = self.member.take().and_then(|member| self.known.get_mut(member)) {
             *spot = Some(Spot { value, at });
@@ -351,7 +356,7 @@ impl<'a> Visit<'a> for Judge<'a, '_> {
                 if text.lone {
                     self.blame(Flaw::LoneSurrogate);
                 }
-                Value::Text(text)
+                Value::Text { escaped: text.escaped, lone: text.lone }
             }
             Token::Number(raw) => {
                 if !is_finite(raw) {

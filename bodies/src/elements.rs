@@ -20,7 +20,8 @@ pub fn split(body: &[u8], payload: Payload) -> Result<Vec<Element<'_>>, BodyErro
     if !scanner.eat(b'[') {
         return Err(if scanner.whole(&mut ()).is_ok() { BodyError::NotArray } else { BodyError::NotJson });
     }
-    let mut elements = Vec::new();
+    // Room for what is promised, unless the body is too short for that many common ones.
+    let mut elements = Vec::with_capacity(most.min(1 + body.len() / 64));
     let mut names = Names::default();
     scanner.space();
     if !scanner.eat(b']') {
