@@ -18,39 +18,57 @@ impl Envelope<'_> {
     /// octet is as it was. `None` if one of the two is no subject: that is the server's own fault, and nothing is passed
     /// on. [SEND-19] [SEND-20] [SEC-8] [FRM-11]
     pub fn stamp(&self, sender: &Subject, receiver: Option<&Subject>) -> Option<String> {
+        let mut stamped = String::with_capacity(self.text.len() + STAMP_BYTES_MAX);
+        self.stamp_into(sender, receiver, &mut stamped)?;
+        Some(stamped)
+    }
+
+    /// [`Envelope::stamp`] behind what is in `out` already, whose memory serves one message after the other. With `None`
+    /// what is in it means nothing.
+    pub fn stamp_into(&self, sender: &Subject, receiver: Option<&Subject>, out: &mut String) -> Option<()> {
         if ![Some(sender), receiver].into_iter().flatten().all(|subject| is_subject(subject.as_str())) {
             return None;
         }
-        let mut stamps = [
-            Some(("sender", self.sender_at.clone(), sender)),
-            receiver.map(|subject| ("receiver", self.receiver_at.clone(), subject)),
-        ];
+        let sender = Some(("sender", self.sender_at.clone(), sender));
+        let receiver = receiver.map(|subject| ("receiver", self.receiver_at.clone(), subject));
         // In the order in which they stand; what stands nowhere comes last.
-        stamps.sort_by_key(|stamp| {
-            stamp.as_ref().and_then(|(_, at, _)| at.as_ref()).map_or(usize::MAX, |at| at.start)
-        });
+        let start = |at: &Option<Range<usize>>| at.as_ref().map_or(usize::MAX, |at| at.start);
+        let is_turned = receiver.is_some() && start(&self.receiver_at) < start(&self.sender_at);
+        let stamps = if is_turned { [receiver, sender] } else { [sender, receiver] };
         let end = self.text.len().checked_sub(1)?;
-        let mut stamped = Vec::with_capacity(self.text.len() + STAMP_BYTES_MAX);
         let mut copied = 0;
-        let mut copy = |stamped: &mut Vec<u8>, upto: Range<usize>| {
-            stamped.extend_from_slice(self.text.get(copied..upto.start)?.as_bytes());
+        let mut copy = |out: &mut String, upto: Range<usize>| {
+            out.push_str(self.text.get(copied..upto.start)?);
             copied = upto.end;
             Some(())
         };
         for (name, at, subject) in stamps.into_iter().flatten() {
             match at {
-                Some(at) => copy(&mut stamped, at)?,
+                Some(at) => copy(out, at)?,
                 None => {
-                    copy(&mut stamped, end..end)?;
+                    copy(out, end..end)?;
                     // It has a `type`, so another member comes before this one.
-                    stamped.extend_from_slice(b",\"");
-                    stamped.extend_from_slice(name.as_bytes());
-                    stamped.extend_from_slice(b"\":");
+                    out.push_str(",\"");
+                    out.push_str(name);
+                    out.push_str("\":");
                 }
             }
-            text(&mut stamped, subject.as_str());
+            quoted(out, subject.as_str())?;
         }
-        copy(&mut stamped, self.text.len()..self.text.len())?;
-        String::from_utf8(stamped).ok()
+        copy(out, self.text.len()..self.text.len())
     }
+}
+
+/// A string, most often one without an escape.
+fn quoted(out: &mut String, said: &str) -> Option<()> {
+    if said.bytes().any(|octet| matches!(octet, b'"' | b'\\' | 0..=0x1F)) {
+        let mut escaped = Vec::new();
+        text(&mut escaped, said);
+        out.push_str(core::str::from_utf8(&escaped).ok()?);
+    } else {
+        out.push('"');
+        out.push_str(said);
+        out.push('"');
+    }
+    Some(())
 }

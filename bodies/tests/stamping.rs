@@ -71,3 +71,27 @@ fn what_is_no_subject_is_never_written() {
     }
     assert!(envelope.stamp(&"u".repeat(128).as_str().into(), Some(&"_inbox".into())).is_some());
 }
+
+/// [SEND-19] What is stamped into memory with something in it stands behind that.
+#[test]
+fn a_stamp_is_put_behind_what_is_there() {
+    let body = br#"[{"type":"t","receiver":"r","sender":5},{"type":"t"}]"#;
+    let elements = split(body, Payload::Messages(2)).unwrap();
+    let names = ["u", "\"\\é", "\\"].map(Subject::from);
+    for envelope in elements.iter().map(message) {
+        for (sender, receiver) in
+            names.iter().flat_map(|sender| names.iter().map(move |other| (sender, other)))
+        {
+            let mut out = "before".to_owned();
+            for receiver in [None, Some(receiver)] {
+                let stamped = envelope.stamp(sender, receiver).unwrap();
+                let whole = format!("{out}{stamped}");
+                envelope.stamp_into(sender, receiver, &mut out).unwrap();
+                assert_eq!(out, whole);
+                let read: serde_json::Value = serde_json::from_str(&stamped).unwrap();
+                assert_eq!(read["sender"], sender.as_str());
+                assert!(receiver.is_none_or(|receiver| read["receiver"] == receiver.as_str()));
+            }
+        }
+    }
+}

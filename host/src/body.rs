@@ -42,34 +42,61 @@ fn elements(
         Body::Binary { envelope, content } => {
             let element = envelope_line(envelope, content.len() as u64)?;
             let payload = |envelope: &str| Payload::binary(envelope, content);
-            Ok(vec![judged(&element, identity, payload)])
+            Ok(vec![Judge::of(identity).judged(&element, payload)])
         }
         Body::Whole(body) => {
             let elements = split(body, promised)?;
-            Ok(elements.iter().map(|element| judged(element, identity, Payload::text)).collect())
+            let mut judge = Judge::of(identity);
+            Ok(elements.iter().map(|element| judge.judged(element, Payload::text)).collect())
         }
         Body::None => Err(BodyError::NotJson),
     }
 }
 
-fn judged(
-    element: &everwire_bodies::Element<'_>,
-    identity: &Subject,
-    payload: impl FnOnce(&str) -> Payload,
-) -> Element<Payload> {
-    let kind = match element.judge() {
-        Judged::Withdrawn => ElementKind::Withdrawn,
-        Judged::Malformed(_) => ElementKind::Malformed,
-        Judged::Message(envelope) => match envelope.stamp(identity, None) {
-            Some(stamped) => ElementKind::Message {
-                receiver: envelope.receiver.as_deref().map(Subject::from),
-                request: envelope.is_request,
-                payload: payload(&stamped),
-            },
-            None => ElementKind::Malformed,
-        },
-    };
-    Element { bytes: element.octets(), kind }
+/// Judges the elements of one body, which mostly go to the same place.
+struct Judge<'a> {
+    identity: &'a Subject,
+    /// The message before, whose memory the next one takes.
+    stamped: String,
+    /// The last receiver.
+    receiver: Option<Subject>,
+}
+
+impl<'a> Judge<'a> {
+    fn of(identity: &'a Subject) -> Self {
+        Self { identity, stamped: String::new(), receiver: None }
+    }
+
+    fn judged(
+        &mut self,
+        element: &everwire_bodies::Element<'_>,
+        payload: impl FnOnce(&str) -> Payload,
+    ) -> Element<Payload> {
+        let kind = match element.judge() {
+            Judged::Withdrawn => ElementKind::Withdrawn,
+            Judged::Malformed(_) => ElementKind::Malformed,
+            Judged::Message(envelope) => {
+                self.stamped.clear();
+                match envelope.stamp_into(self.identity, None, &mut self.stamped) {
+                    Some(()) => ElementKind::Message {
+                        receiver: envelope.receiver.as_deref().map(|receiver| self.receiver(receiver)),
+                        request: envelope.is_request,
+                        payload: payload(&self.stamped),
+                    },
+                    None => ElementKind::Malformed,
+                }
+            }
+        };
+        Element { bytes: element.octets(), kind }
+    }
+
+    /// This receiver, shared with the message before if it is the same.
+    fn receiver(&mut self, receiver: &str) -> Subject {
+        match &self.receiver {
+            Some(last) if last.as_str() == receiver => last.clone(),
+            _ => self.receiver.insert(receiver.into()).clone(),
+        }
+    }
 }
 
 /// A message that the application's hook has named a subject for: that stands in it as `receiver`. [SEND-20]
@@ -117,4 +144,30 @@ pub(crate) fn write(frame: NodeFrame<Payload>, grant: Option<&Secret>) -> Vec<u8
         _ => {}
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// [REF-6] Elements of one body share memory and nothing else.
+    #[test]
+    fn every_element_goes_where_it_says() {
+        let messages = [
+            (r#"{"type":"a","receiver":"r"}"#, Some("r")),
+            (r#"{"type":"b","receiver":"r","sender":5}"#, Some("r")),
+            (r#"{"type":"c"}"#, None),
+            (r#"{"type":"d","receiver":"r2"}"#, Some("r2")),
+            (r#"{"type":"e","receiver":"r"}"#, Some("r")),
+        ];
+        let body = format!("[{}]", messages.map(|(json, _)| json).join(","));
+        let elements = elements(Body::Whole(body.as_bytes()), Promised::Messages(5), &"me".into()).unwrap();
+        for (element, (json, expected)) in elements.into_iter().zip(messages) {
+            let ElementKind::Message { receiver, payload, .. } = element.kind else { panic!("{json}") };
+            assert_eq!(receiver.as_ref().map(Subject::as_str), expected, "{json}");
+            let alone = everwire_bodies::element(json.as_bytes()).unwrap();
+            let Judged::Message(envelope) = alone.judge() else { panic!("{json}") };
+            assert_eq!(payload, Payload::text(&envelope.stamp(&"me".into(), None).unwrap()), "{json}");
+        }
+    }
 }
