@@ -107,3 +107,35 @@ fn the_length_of_a_binary_message_is_of_all_of_it() {
     assert_eq!(envelope_line(br#"{"type":"t"}"#, 20).unwrap().octets(), 12 + 1 + 20);
     assert_eq!(envelope_line(br#"{"type":"t"}"#, u64::MAX).unwrap().octets(), u64::MAX);
 }
+
+/// [REF-6] Nothing of one element is remembered at the next.
+#[test]
+fn an_element_knows_nothing_of_the_one_before() {
+    let deep = |levels| format!(r#"{{"type":"t","a":{}0{}}}"#, "[".repeat(levels), "]".repeat(levels));
+    let befores = [
+        (r#"{"type":"t","a":1,"a":2}"#.to_owned(), Some("name-repeated")),
+        (r#"{"type":"t","x":{"a":1,"\u0061":2}}"#.to_owned(), Some("name-repeated")),
+        (r#"{"type":"t","a":"\ud800"}"#.to_owned(), Some("lone-surrogate")),
+        (r#"{"type":"t","meta":{"request":true}}"#.to_owned(), None),
+        (r#"{"type":"t","sender":"s","receiver":"r","id":"i","content":1}"#.to_owned(), None),
+        (r#"[{"type":"t"}]"#.to_owned(), Some("not-an-object")),
+        (deep(63), None),
+        (deep(64), Some("nesting")),
+        (deep(1000), Some("nesting")),
+    ];
+    let flaw = |element: &Element<'_>| match element.judge() {
+        Judged::Malformed(flaw) => Some(flaw.name()),
+        _ => None,
+    };
+    for (before, expected) in &befores {
+        let plain = r#"{"type":"u","a":3,"x":{"a":4}}"#;
+        let nested = deep(63);
+        let body = format!("[{before},{plain},{before},{nested},{}]", r#"{"type":"v","b":1,"b":2}"#);
+        let elements = split(body.as_bytes(), Payload::Messages(5)).unwrap();
+        let flaws: Vec<_> = elements.iter().map(flaw).collect();
+        assert_eq!(flaws, [*expected, None, *expected, None, Some("name-repeated")], "{before}");
+        let Judged::Message(read) = elements[1].judge() else { panic!("{before}") };
+        assert_eq!((&*read.kind, read.is_request, read.content), ("u", false, None), "{before}");
+        assert_eq!((read.sender, read.receiver, read.id), (None, None, None), "{before}");
+    }
+}

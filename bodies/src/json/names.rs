@@ -97,3 +97,38 @@ fn has_neighbours(names: &mut [Text<'_>]) -> bool {
     names.sort_unstable_by(|one, other| one.order(*other));
     names.windows(2).any(|two| matches!(two, [one, other] if one.says_as(*other)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::Scanner;
+    use super::*;
+
+    fn is_repeated(names: &[String]) -> bool {
+        let members: Vec<_> = names.iter().map(|name| format!("\"{name}\":0")).collect();
+        let mut seen = Names::default();
+        let json = format!("{{{}}}", members.join(","));
+        Scanner::new(&json).whole(&mut seen).expect("an object");
+        seen.is_repeated()
+    }
+
+    /// On both sides of the number up to which they are compared in pairs; names of the same length and of others.
+    #[test]
+    fn a_repeated_name_is_found_among_few_and_among_many() {
+        for count in 0..=PAIRS_MAX + 4 {
+            let names: Vec<_> = (0..count).map(|at| format!("n{at:02}{}", "é".repeat(at % 3))).collect();
+            assert!(!is_repeated(&names), "{count}");
+            for (one, other) in (0..count).flat_map(|one| (0..one).map(move |other| (one, other))) {
+                let mut names = names.clone();
+                names[one] = names[other].clone();
+                assert!(is_repeated(&names), "{names:?}");
+                // And in another spelling.
+                names[one] = names[one].replacen('n', "\\u006e", 1);
+                assert!(is_repeated(&names), "{names:?}");
+                names[other] = names[other].replacen('n', "\\u006E", 1);
+                assert!(is_repeated(&names), "{names:?}");
+                names[one] = names[one].replacen("\\u006e", "m", 1);
+                assert!(!is_repeated(&names), "{names:?}");
+            }
+        }
+    }
+}

@@ -325,3 +325,79 @@ const fn special(octets: u64) -> u64 {
     let backslash = (octets ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
     (quote_or_control | backslash) & !octets & (ONES * 0x80)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    /// What is not plain, or not ASCII, at every place of strings that end before, at and behind the edges of the words
+    /// that the scanner takes, and with more or less text behind them.
+    #[test]
+    fn a_string_ends_where_another_parser_says() {
+        let pieces = [
+            "", "\"", "\\", "\\\"", "\\n", "\\ud800", "\0", "\x1f", " ", "!", "#", "[", "]", "\x7f", "é",
+            "🦀", "\u{80}",
+        ];
+        for piece in pieces {
+            for length in 0..=40 {
+                for at in 0..=length {
+                    for behind in ["", ",", ",1234567", ",\"a\\\"b\\\\c"] {
+                        let begin = format!("\"{}{piece}", "x".repeat(at));
+                        let json = format!("{begin}{}\"{behind}", "y".repeat(length - at));
+                        let mut scanner = Scanner::new(&json);
+                        let read = scanner.string();
+                        let mut values = serde_json::Deserializer::from_str(&json).into_iter::<&RawValue>();
+                        let expected = values.next().and_then(Result::ok).map(RawValue::get);
+                        let found = read.ok().map(|text| format!("\"{}\"", text.raw));
+                        assert_eq!(found.as_deref(), expected, "{json}");
+                        if let (Ok(text), Some(expected)) = (read, expected) {
+                            assert_eq!(scanner.place(), expected.len(), "{json}");
+                            assert_eq!(text.escaped, expected.contains('\\'), "{json}");
+                            assert_eq!(text.lone, expected.contains("ud800"), "{json}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every octet in every place of a word, among neighbours that a subtraction borrows from.
+    #[test]
+    fn the_first_special_octet_of_a_word_is_found() {
+        let is_special = |octet: &u8| matches!(octet, b'"' | b'\\' | 0..=0x1F);
+        for octet in 0..=u8::MAX {
+            for neighbour in [0x00, 0x1F, 0x20, 0x21, b'"', 0x23, b'\\', 0x5D, 0x7F, 0x80, 0xA2, 0xDC, 0xFF] {
+                for at in 0..8 {
+                    for from in 0..8 {
+                        let mut word = [b'a'; 8];
+                        word[from..].fill(neighbour);
+                        word[at] = octet;
+                        let first = word.iter().position(is_special).unwrap_or(8);
+                        let found = special(u64::from_le_bytes(word)).trailing_zeros() as usize / 8;
+                        assert_eq!(found, first, "{word:x?}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is open is known again behind what was nested in it, however deep that was.
+    #[test]
+    fn every_end_belongs_to_its_begin() {
+        for depth in [1, 2, 63, 64, 65, 66, 127, 128, 129, 130, 300] {
+            let kinds = |at: usize| (at * at + at / 3).is_multiple_of(3);
+            let begins: String = (0..depth).map(|at| if kinds(at) { "[" } else { "{\"a\":" }).collect();
+            let ends: Vec<u8> = (0..depth).rev().map(|at| if kinds(at) { b']' } else { b'}' }).collect();
+            let json = |ends: &[u8]| format!("{begins}0{}", String::from_utf8_lossy(ends));
+            assert!(Scanner::new(&json(&ends)).whole(&mut ()).is_ok(), "{depth}");
+            for wrong in 0..depth {
+                let mut ends = ends.clone();
+                ends[wrong] ^= b']' ^ b'}';
+                assert!(Scanner::new(&json(&ends)).whole(&mut ()).is_err(), "{depth}, {wrong}");
+            }
+            assert!(Scanner::new(&json(&ends[1..])).whole(&mut ()).is_err(), "{depth}");
+        }
+    }
+}
