@@ -23,7 +23,8 @@ export function idSource(prefixBits: Uint32Array): Ids {
   let prefix = '';
   for (const word of prefixBits) prefix += word.toString(16).padStart(8, '0');
   prefix += '-';
-  const pool = new Uint32Array(64);
+  // A call for random bits takes as long as ten messages, whatever it fetches.
+  const pool = new Uint32Array(1024);
   let used = pool.length;
   return {
     next(ticket) {
@@ -44,8 +45,8 @@ export function compose(
   return { id, type, sender, receiver, content, timestamp: Date.now(), meta: { read: false, delivered: false, ...meta } };
 }
 
-/** The frame that carries an envelope; its bytes are taken now. Throws an `EverwireError`. */
-export function encode(envelope: Envelope, binary: boolean, max: number): Frame {
+/** The frame that carries an envelope, as `write` puts it; its bytes are taken now. Throws an `EverwireError`. */
+export function encode(envelope: Envelope, binary: boolean, max: number, write: (envelope: Envelope) => string = stringify): Frame {
   const { id, type, receiver, content } = envelope;
   if (typeof id !== 'string' || typeof type !== 'string' || (receiver !== null && typeof receiver !== 'string')) {
     throw new EverwireError('content', 'type, id and to are strings');
@@ -66,14 +67,14 @@ export function encode(envelope: Envelope, binary: boolean, max: number): Frame 
   if (content === undefined || typeof content === 'function' || typeof content === 'symbol' || vanishes(content)) {
     throw new EverwireError('content', typeof content);
   }
-  return stringify(envelope);
+  return write(envelope);
 }
 
 function vanishes(content: any): boolean {
   return typeof content?.toJSON === 'function' && stringify(content) === undefined;
 }
 
-function stringify(value: unknown): string {
+export function stringify(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch (error) {

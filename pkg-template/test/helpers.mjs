@@ -25,7 +25,7 @@ export async function entryFile(entry) {
   if (!built.has(entry)) {
     built.set(entry, bundle(entry, sources, { write: false, minify: false, sourcemap: false }));
   }
-  const file = join(dir, `${entry}-${loads++}.mjs`);
+  const file = join(dir, `${entry.replaceAll('/', '-')}-${loads++}.mjs`);
   writeFileSync(file, (await built.get(entry)).outputFiles[0].text);
   return file;
 }

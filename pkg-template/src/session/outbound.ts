@@ -1,11 +1,29 @@
 // Frames as they go out: bodies that the core never sees. No text made here is logged.
 import { joinBytes, utf8Length } from '../bytes.ts';
-import type { Frame } from '../envelope.ts';
+import type { Envelope } from '../../types/index.js';
+import { type Frame, stringify } from '../envelope.ts';
 import { NONE } from './contract.ts';
 
 /** The length of a message. [Chapter 1] */
 export function lengthOf(octets: Frame): number {
   return typeof octets === 'string' ? utf8Length(octets) : octets.length;
+}
+
+// What stood before the last content, which mostly stands before the next one too: with the JSON of the whole envelope a message
+// takes a third of a microsecond more.
+let last: [type: unknown, sender: unknown, receiver: unknown, heading: string] = [0, 0, 0, ''];
+
+function heading({ type, sender, receiver }: Envelope): string {
+  if (type !== last[0] || sender !== last[1] || receiver !== last[2]) {
+    last = [type, sender, receiver, `,"type":${stringify(type)},"sender":${stringify(sender)},"receiver":${stringify(receiver)},"content":`];
+  }
+  return last[3];
+}
+
+/** The JSON of an envelope with an id and a `meta` of our own making, which need no look. */
+export function ownText(envelope: Envelope): string {
+  return `{"id":"${envelope.id}"` + heading(envelope) + stringify(envelope.content)
+    + `,"timestamp":${envelope.timestamp},"meta":{"read":false,"delivered":false}}`;
 }
 
 /** `head` ends in LF if a body follows. */

@@ -20,7 +20,7 @@ import { Deliveries } from './deliveries.ts';
 import { NONE, type SessionExports, type SessionHost } from './contract.ts';
 import { type Inbound, isMessage, read } from './inbound.ts';
 import { checkSession, checkToken, type SessionSettings } from './options.ts';
-import { frameOf, helloBody, lengthOf } from './outbound.ts';
+import { frameOf, helloBody, lengthOf, ownText } from './outbound.ts';
 import { type Answer, type Kept, Outbox, rejectKept } from './outbox.ts';
 import { OwnIds } from './own-ids.ts';
 import { Pages } from './pages.ts';
@@ -164,7 +164,7 @@ export class SessionWire extends Announcer {
   cast(type: string, content: unknown, options?: { to?: string }): boolean {
     const ticket = this.#outbox.nextTicket();
     const envelope = compose(this.#ids.next(ticket), type, this.#settings.sender, options?.to ?? null, content, undefined);
-    const octets = encode(envelope, true, this.#settings.maxMessageBytes);
+    const octets = encode(envelope, true, this.#settings.maxMessageBytes, ownText);
     this.#casts.set(ticket, octets);
     const went = this.#call('wire_cast', ticket, lengthOf(octets) + (typeof octets === 'string' ? 2 : 0), typeof octets !== 'string');
     this.#casts.delete(ticket);
@@ -249,7 +249,7 @@ export class SessionWire extends Announcer {
       wait = waitOptions(options);
       if (signal) checkSignal(signal);
       envelope = compose(id, type, sender, to, content, meta) as Message;
-      octets = encode(envelope, true, max);
+      octets = encode(envelope, true, max, options?.id === undefined && !meta ? ownText : undefined);
       bytes = lengthOf(octets);
       if (bytes > max) throw new EverwireError('too-large');
       if (!this.#handle) throw new EverwireError('closed');

@@ -1,0 +1,31 @@
+// Frames of `everwire.v1` as they go out.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { load } from './helpers.mjs';
+
+const { compose, encode } = await load('envelope');
+const { ownText } = await load('session/outbound');
+
+const NAMES = ['a', 'b', 'quote"', 'back\\slash', 'line\n', 'grüße 🙂', '\ud800'];
+const CONTENTS = ['', 'x"\n', 0, null, [1, { a: 'ü' }], new Date(0), { toJSON: () => 5 }, { nested: undefined }];
+
+function same(type, sender, receiver, content) {
+  const envelope = compose('0123-1-2', type, sender, receiver, content);
+  assert.equal(encode(envelope, true, 1000, ownText), JSON.stringify(envelope));
+}
+
+test('a message is the JSON of its envelope, whatever the last one was', () => {
+  same('a', 'b', 'c', 1);
+  // One differs at a time.
+  for (const name of NAMES) same(name, 'b', 'c', 1);
+  for (const name of [null, ...NAMES]) same('a', name, 'c', 1);
+  for (const name of [null, ...NAMES]) same('a', 'b', name, 1);
+  for (const content of CONTENTS) same('a', 'b', null, content);
+  same('a', 'c', 'b', 1);
+});
+
+test('content that JSON cannot hold is refused as ever', () => {
+  for (const content of [undefined, () => {}, Symbol('s'), 5n, { deep: [5n] }, { toJSON: () => undefined }]) {
+    assert.throws(() => encode(compose('i', 'text', null, null, content), true, 1000, ownText), { name: 'EverwireError', code: 'content' });
+  }
+});
