@@ -1,12 +1,14 @@
 // Messages a second and round trips in Chromium, in both deliveries, beside one envelope a frame on a bare WebSocket: in one
-// page, in turns.
+// page, in turns. Beside exactly once also what framing alone gives: as many messages in arrays of a frame's size, written and
+// parsed, with nobody to know whether they arrive. It is the most that there is to have.
 //
 //   cargo xtask bench                      everything
-//   node benches/throughput.mjs [--rounds N] [--json FILE] [--only WORDS]
+//   node benches/throughput.mjs [--rounds N] [--json FILE] [--only WORDS] [--watched]
 //
 // `--only 'out loopback best effort'` makes the rows that begin so, and no round trips.
 // The pages are not Playwright's: that has every frame reported to it, which costs more than the frame (67 µs of a received one
-// instead of 26). These are driven over the same protocol, and nothing but what they return is reported.
+// instead of 26). These are driven over the same protocol, and nothing but what they return is reported, unless they are
+// `--watched`, as by whoever has the developer tools open: then who sends fewer frames looks better.
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -27,6 +29,8 @@ const BARE_CONTENT = contentBeside(BARE_ID);
 const ID = `${'0'.repeat(24)}-00000-0000000000`;
 const CONTENT = contentBeside(ID);
 const ONE_WAY_MS = 25;
+/** As everwire fills its frames. */
+const FRAME_BYTES = 57_344;
 /**
  * Messages of a burst; how many of them go by before the clock starts, so that a link is up; and bursts a round. What best effort
  * adds to a message is little beside what the two differ from burst to burst, so it needs many.
@@ -36,8 +40,11 @@ const BURSTS = {
   'exactly once': { many: 20_000, skip: { out: 0, in: 5_000 }, aRound: 10 },
 };
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, json: { type: 'string' }, only: { type: 'string', default: '' } } });
+const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, json: { type: 'string' }, only: { type: 'string', default: '' }, watched: { type: 'boolean', default: false } } });
 const rounds = Number(values.rounds);
+
+/** So many of a message, as framing alone has them: a line that says how many, and an array. */
+const framed = (many, message) => `${many}\n[${Array(many).fill(message)}]`;
 
 /** Counts what comes and says so when it was enough; sends as much as it is asked for; or sends everything back. */
 async function startBare() {
@@ -46,7 +53,8 @@ async function startBare() {
     let left = 0;
     ws.on('message', (data) => {
       if (left) {
-        left -= 1;
+        // A frame of many begins with their number.
+        left -= data[0] === 0x7b ? 1 : parseInt(data.subarray(0, 8), 10);
         if (!left) ws.send('{"type":"done"}');
         return;
       }
@@ -56,9 +64,11 @@ async function startBare() {
       }
       // An envelope has what is asked for in its content.
       const asked = JSON.parse(data);
-      const { expect, give, message } = asked.content ?? asked;
+      const { expect, give, message, share = 1 } = asked.content ?? asked;
       if (expect) left = expect;
-      for (let at = 0; at < give; at++) ws.send(message);
+      const frame = share > 1 ? framed(share, message) : message;
+      for (let at = 0; at + share <= give; at += share) ws.send(frame);
+      if (give % share) ws.send(framed(give % share, message));
     });
   });
   await once(server, 'listening');
@@ -72,7 +82,7 @@ async function startBare() {
  * messages a second. Out, a burst is over when the server has it: in best effort and on the bare socket it says so, and in exactly
  * once every message has its receipt. In, when the last one has been heard.
  */
-async function prepare({ direction, delivery, bareUrl, url, many, skip, content, bareContent, message }) {
+async function prepare({ direction, delivery, bareUrl, url, many, skip, content, bareContent, message, share }) {
   const exactly = delivery === 'exactly once';
   const { connect } = await import(exactly ? 'everwire/exactly-once' : 'everwire');
   const socket = new WebSocket(bareUrl);
@@ -87,7 +97,11 @@ async function prepare({ direction, delivery, bareUrl, url, many, skip, content,
     if (type === 'text' && --left === startsAt) began = performance.now();
     if (type === 'done' || !left) done();
   };
-  socket.onmessage = ({ data }) => heard(JSON.parse(data));
+  socket.onmessage = ({ data }) => {
+    if (data[0] === '{') heard(JSON.parse(data));
+    else JSON.parse(data.slice(data.indexOf('\n') + 1)).forEach(heard);
+  };
+  const bareText = (at) => JSON.stringify({ id: `00000000-0000-${at}`, type: 'text', sender: 'user_1', receiver: 'room', content: bareContent, timestamp: Date.now(), meta: { read: false, delivered: false } });
   if (exactly && direction === 'in') {
     const room = wire.join('room');
     const weigh = room.on('text', ({ logEpoch, s, ...envelope }) => {
@@ -102,8 +116,14 @@ async function prepare({ direction, delivery, bareUrl, url, many, skip, content,
     out: {
       bare: () => {
         socket.send(JSON.stringify({ expect: many }));
-        for (let at = 0; at < many; at++) {
-          socket.send(JSON.stringify({ id: `00000000-0000-${at}`, type: 'text', sender: 'user_1', receiver: 'room', content: bareContent, timestamp: Date.now(), meta: { read: false, delivered: false } }));
+        for (let at = 0; at < many; at++) socket.send(bareText(at));
+      },
+      'framing alone': () => {
+        socket.send(JSON.stringify({ expect: many }));
+        for (let at = 0; at < many; at += share) {
+          const messages = [];
+          for (let next = at; next < Math.min(at + share, many); next++) messages.push(bareText(next));
+          socket.send(`${messages.length}\n[${messages.join()}]`);
         }
       },
       'best effort': () => {
@@ -114,6 +134,7 @@ async function prepare({ direction, delivery, bareUrl, url, many, skip, content,
     },
     in: {
       bare: () => socket.send(JSON.stringify({ give: many, message })),
+      'framing alone': () => socket.send(JSON.stringify({ give: many, message, share })),
       'best effort': () => void wire.send('control', { give: many, message }),
       // Written while the page is away: there is no writer beside it whose speed would be measured instead.
       'exactly once': () => window.life('pageshow'),
@@ -180,7 +201,9 @@ const memory = servers['in memory'];
 async function inPage(steps) {
   const tabs = await startTabs();
   try {
-    return await steps(await tabs.tab(`${site.origin}/`, { window: true }));
+    const page = await tabs.tab(`${site.origin}/`, { window: true });
+    if (values.watched) await page.call('Network.enable');
+    return await steps(page);
   } finally {
     await tabs.close();
   }
@@ -194,9 +217,9 @@ async function inTurns(direction, delivery, bareUrl, url, server) {
     return await inPage(async (page) => {
       await page.evaluate(prepare, {
         direction, delivery, bareUrl, url, many, skip: skip[direction], content: CONTENT, bareContent: BARE_CONTENT, message: envelope(BARE_ID, BARE_CONTENT),
+        share: Math.floor(FRAME_BYTES / (ENVELOPE_BYTES + 1)),
       });
       const rate = (side) => page.evaluate((side) => window.rate(side), side);
-      const bare = () => rate('bare');
       const everwire = async () => {
         if (writer) {
           await page.evaluate(() => void window.life('pagehide'));
@@ -204,19 +227,20 @@ async function inTurns(direction, delivery, bareUrl, url, server) {
         }
         return rate(delivery);
       };
+      const sides = { bare: () => rate('bare'), everwire, ...(delivery === 'exactly once' && { framing: () => rate('framing alone') }) };
+      const turns = Object.keys(sides);
       // A page that lives for hours has compiled its code.
-      for (const side of [bare, everwire, bare, everwire]) await side();
+      for (const side of [...turns, ...turns]) await sides[side]();
       const weighed = writer ? await page.evaluate(() => window.weighed) : ENVELOPE_BYTES;
       // Its numbers have more digits or fewer.
       if (Math.abs(weighed - ENVELOPE_BYTES) > 6) throw new Error(`an envelope has ${weighed} bytes, not ${ENVELOPE_BYTES}`);
-      const [bares, everwires] = [[], []];
+      const rates = { bare: [], everwire: [], framing: [] };
       for (let burst = 0; burst < rounds * aRound; burst++) {
-        // Neither is always the first.
-        if (burst % 2) everwires.push(await everwire());
-        bares.push(await bare());
-        if (burst % 2 === 0) everwires.push(await everwire());
+        // None is always the first.
+        turns.push(turns.shift());
+        for (const side of turns) rates[side].push(await sides[side]());
       }
-      return [bares, everwires];
+      return rates;
     });
   } finally {
     await writer?.close();
@@ -239,18 +263,24 @@ const rows = [];
 for (const [direction, link, delivery, log, budget, ...places] of cases) {
   const name = `${direction} ${link} ${delivery}${log && `: ${log}`}`;
   if (!name.startsWith(values.only)) continue;
-  const [bares, everwires] = await inTurns(direction, delivery, ...places);
-  const ratios = bares.map((rate, at) => everwires[at] / rate).sort((a, b) => a - b);
+  const { bare, everwire, framing } = await inTurns(direction, delivery, ...places);
+  const over = (some, others) => some.map((rate, at) => rate / others[at]).sort((a, b) => a - b);
+  const ratios = over(everwire, bare);
   const quartile = (quarter) => ratios[Math.round((quarter * (ratios.length - 1)) / 4)];
-  rows.push({ direction, link, delivery, log, bursts: ratios.length, bare: median(bares), everwire: median(everwires), ratio: median(ratios), lower: quartile(1), upper: quartile(3), budget });
-  console.error(`${name}: ${median(ratios).toFixed(2)}×`);
+  const alone = framing.length ? { framing: median(framing), ceiling: median(over(framing, bare)), share: median(over(everwire, framing)) } : {};
+  rows.push({
+    direction, link, delivery, log, bursts: ratios.length, bare: median(bare), everwire: median(everwire), ...alone,
+    ratio: median(ratios), lower: quartile(1), upper: quartile(3), budget,
+  });
+  console.error(`${name}: ${median(ratios).toFixed(2)}×${framing.length ? `, framing alone ${alone.ceiling.toFixed(1)}×` : ''}`);
 }
-console.log(`\nMessages of ${ENVELOPE_BYTES} bytes in bursts, Chromium, in turns in one page, medians\n`);
+console.log(`\nMessages of ${ENVELOPE_BYTES} bytes in bursts, Chromium, in turns in one ${values.watched ? 'watched ' : ''}page, medians\n`);
 console.log(table(
-  ['direction', 'link', 'delivery: log', 'bursts', 'bare socket, messages/s', 'everwire, messages/s', 'ratio (quartiles)', 'budget'],
-  rows.map(({ direction, link, delivery, log, bursts, bare, everwire, ratio, lower, upper, budget }) => [
+  ['direction', 'link', 'delivery: log', 'bursts', 'bare socket, messages/s', 'everwire, messages/s', 'ratio (quartiles)', 'budget', 'framing alone', 'everwire, of that'],
+  rows.map(({ direction, link, delivery, log, bursts, bare, everwire, ratio, lower, upper, budget, ceiling, share }) => [
     direction, link, log ? `${delivery}: ${log}` : delivery, bursts, perSecond(bare), perSecond(everwire),
     `${ratio.toFixed(2)}× (${lower.toFixed(2)} – ${upper.toFixed(2)})`, budget ? `≥ ${budget}×` : '–',
+    ...(ceiling ? [`${ceiling.toFixed(1)}×`, `${Math.round(100 * share)} %`] : ['–', '–']),
   ]),
 ));
 const roundTripRows = values.only ? [] : await roundTripTable();

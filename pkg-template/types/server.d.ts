@@ -93,7 +93,7 @@ export interface ServerOptions {
   maxMessageBytes?: number;
   /** Rooms of one connection. 1 – 256, default 256. */
   maxRooms?: number;
-  /** Messages a second of one connection, beyond a burst of 8,192; more wait in the client. Default 10,000. */
+  /** Messages a second of one connection, beyond a burst of 32,768; more wait in the client. Default 10,000. */
   messagesPerSecond?: number;
   /** What the log keeps: messages (100,000), bytes (67,108,864), ms (24 h). Beyond it the oldest goes, and who has not read it is told `lost`. */
   log?: { maxMessages?: number; maxBytes?: number; maxAge?: number };
