@@ -9,6 +9,9 @@ use crate::outbox::LOOK_AGAIN;
 use crate::session::down::Wish;
 use crate::session::up::{ALONE_FRAME_BYTES_MAX, Gate, Written};
 
+/// So many handlers are started before it is asked again what is to be written.
+const STARTS: usize = 64;
+
 /// Octets of a frame's header line, with the LF before a body.
 pub(super) fn head_bytes(frame: &Outbound) -> u64 {
     let mut head = Vec::with_capacity(64);
@@ -28,11 +31,12 @@ impl Client {
         if usable && self.write_next() {
             return true;
         }
-        if let Some(started) = self.reader.start(self.now) {
+        // Between two of them there is nothing new to be written.
+        for _ in 0..STARTS {
+            let Some(started) = self.reader.start(self.now) else { break };
             self.order(Action::Start(started));
-            return true;
         }
-        false
+        !self.actions.is_empty()
     }
 
     pub(super) fn is_over_high_water(&self) -> bool {
