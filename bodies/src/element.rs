@@ -72,7 +72,7 @@ pub struct Element<'a> {
     is_object: bool,
     /// The first that was found.
     flaw: Option<Flaw>,
-    known: [Option<Spot>; KNOWN.len()],
+    known: [Option<Spot>; KNOWN],
     /// Whether `meta.request` is true.
     is_request: bool,
 }
@@ -224,8 +224,8 @@ impl<'a> Element<'a> {
     }
 }
 
-/// The members of an envelope that somebody must know.
-const KNOWN: [&str; 6] = ["type", "receiver", "sender", "id", "content", "meta"];
+/// How many members of an envelope somebody must know.
+const KNOWN: usize = 6;
 const TYPE: usize = 0;
 const RECEIVER: usize = 1;
 const SENDER: usize = 2;
@@ -235,10 +235,7 @@ const META: usize = 5;
 
 /// Which of them has this name.
 fn known(name: Text<'_>) -> Option<usize> {
-    if name.escaped {
-        return KNOWN.iter().position(|known| name.is(known));
-    }
-    Some(match name.raw {
+    Some(match &*name.decode()? {
         "type" => TYPE,
         "receiver" => RECEIVER,
         "sender" => SENDER,
@@ -273,7 +270,7 @@ struct Judge<'a, 'n> {
     begin: usize,
     names: &'n mut Names<'a>,
     flaw: Option<Flaw>,
-    known: [Option<Spot>; KNOWN.len()],
+    known: [Option<Spot>; KNOWN],
     /// The member of the envelope whose value comes or is open.
     member: Option<usize>,
     /// Where that value began.
@@ -290,7 +287,7 @@ impl<'a, 'n> Judge<'a, 'n> {
             begin,
             names,
             flaw: None,
-            known: [const { None }; KNOWN.len()],
+            known: [const { None }; KNOWN],
             member: None,
             value_at: begin,
             request: false,

@@ -6,7 +6,7 @@ use everwire_core::engine::Subject;
 use everwire_core::frame::is_subject;
 
 use crate::element::Envelope;
-use crate::json::text;
+use crate::json::escaped;
 
 /// Octets by which [`Envelope::stamp`] lets a message grow at most, of the 1,024 that a node may add: two subjects of 128
 /// octets, every one escaped, and `,"sender":"","receiver":""`. [LIM-2]
@@ -53,22 +53,10 @@ impl Envelope<'_> {
                     out.push_str("\":");
                 }
             }
-            quoted(out, subject.as_str())?;
+            out.push('"');
+            out.push_str(&escaped(subject.as_str()));
+            out.push('"');
         }
         copy(out, self.text.len()..self.text.len())
     }
-}
-
-/// A string, most often one without an escape.
-fn quoted(out: &mut String, said: &str) -> Option<()> {
-    if said.bytes().any(|octet| matches!(octet, b'"' | b'\\' | 0..=0x1F)) {
-        let mut escaped = Vec::new();
-        text(&mut escaped, said);
-        out.push_str(core::str::from_utf8(&escaped).ok()?);
-    } else {
-        out.push('"');
-        out.push_str(said);
-        out.push('"');
-    }
-    Some(())
 }

@@ -16,4 +16,4 @@ pub(crate) use number::{Integer, is_finite};
 pub(crate) use raw::{Items, Member, Raw, document};
 pub(crate) use scan::{NotJson, Scanner, Token, Visit};
 pub(crate) use text::Text;
-pub(crate) use write::{Object, list, number, text};
+pub(crate) use write::{Object, escaped, list, number, text};

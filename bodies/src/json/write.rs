@@ -1,5 +1,7 @@
 //! The shortest spelling. [FRM-13] [FRM-14]
 
+use std::borrow::Cow;
+
 /// An object whose members are written one after the other, up to [`Object::end`].
 pub(crate) struct Object<'a> {
     out: &'a mut Vec<u8>,
@@ -86,26 +88,32 @@ pub(crate) fn number(out: &mut Vec<u8>, value: u64) {
 /// Exactly as `JSON.stringify` does.
 pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    for octet in text.bytes() {
-        let short = match octet {
-            b'"' | b'\\' => octet,
-            0x08 => b'b',
-            0x09 => b't',
-            0x0A => b'n',
-            0x0C => b'f',
-            0x0D => b'r',
-            0..=0x1F => {
-                let low = octet & 15;
-                let digit = if low < 10 { b'0' + low } else { b'a' + low - 10 };
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', b'0' + (octet >> 4), digit]);
-                continue;
-            }
-            _ => {
-                out.push(octet);
-                continue;
-            }
-        };
-        out.extend_from_slice(&[b'\\', short]);
-    }
+    out.extend_from_slice(escaped(text).as_bytes());
     out.push(b'"');
+}
+
+/// What stands between the quotes: most often the text itself.
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|octet| matches!(octet, b'"' | b'\\' | 0..=0x1F)) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(2 * text.len());
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            '\u{8}' => out.push_str("\\b"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\u{C}' => out.push_str("\\f"),
+            '\r' => out.push_str("\\r"),
+            '\0'..='\u{1F}' => {
+                out.push_str("\\u00");
+                out.extend(
+                    [4, 0].map(|shift| char::from_digit(u32::from(letter) >> shift & 15, 16).unwrap_or('0')),
+                );
+            }
+            _ => out.push(letter),
+        }
+    }
+    Cow::Owned(out)
 }
