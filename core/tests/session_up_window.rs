@@ -1,6 +1,6 @@
 //! How much may be out: credit, windows, and what fits into a frame.
 mod session_up_common;
-use everwire_core::session::up::Outgoing;
+use everwire_core::session::up::{Outgoing, Welcome};
 use session_up_common::*;
 
 /// [CRED-1] [CRED-7] [SEND-9]
@@ -92,22 +92,23 @@ fn a_small_credit_is_no_scrap() {
 /// [CRED-5] [LIM-9] One may overshoot, and the next one waits for as much as that.
 #[test]
 fn a_message_begins_while_less_than_the_window_is_out() {
-    const MIB: u32 = 1 << 20;
-    let mut sending = open(0);
-    for (ticket, bytes) in (1..).zip([MIB, MIB, MIB, MIB - 1, 900_000, 1]) {
+    let mut sending = sending(0);
+    let long = Welcome { message_bytes_max: 8 << 20, ..WELCOME };
+    sending.welcome(&long, at(0)).unwrap();
+    for (ticket, bytes) in [(1, (4 << 20) - 1), (2, 900_000), (3, 1)] {
         sending.submit(text(ticket, bytes)).unwrap();
     }
-    assert_eq!(write(&mut sending, 0), [1, 2, 3, 4, 5].map(|n| (n, 1, 1)));
+    assert_eq!(write(&mut sending, 0), [(1, 1, 1), (2, 1, 1)]);
     ack(&mut sending, 1, 9000, &[]).unwrap();
-    assert_eq!(write(&mut sending, 0), [(6, 1, 2)]);
-    let mut sending = open(0);
-    for ticket in 1..=4 {
-        sending.submit(text(ticket, MIB)).unwrap();
-    }
+    assert_eq!(write(&mut sending, 0), [(3, 1, 2)]);
+    sending.submit(text(4, 4 << 20)).unwrap();
+    assert_eq!(write(&mut sending, 0), [(4, 1, 2)]);
     submit(&mut sending, 5..=5);
-    assert_eq!(write(&mut sending, 0), [1, 2, 3, 4].map(|n| (n, 1, 1)), "a whole window");
-    ack(&mut sending, 1, 9000, &[]).unwrap();
-    assert_eq!(write(&mut sending, 0), [(5, 1, 2)]);
+    assert_eq!(write(&mut sending, 0), []);
+    ack(&mut sending, 3, 9000, &[]).unwrap();
+    assert_eq!(write(&mut sending, 0), [], "the long one alone is a window");
+    ack(&mut sending, 4, 9000, &[]).unwrap();
+    assert_eq!(write(&mut sending, 0), [(5, 1, 5)]);
 }
 
 /// [LIM-4] [LIM-5] [FRM-9] Several messages make a body of 57,344 octets at most, a single one may be longer.

@@ -424,14 +424,20 @@ fn a_window_of_octets() {
     assert_eq!(sends, ["send 1 1 1 [1]", "send 2 2 1 [2,3]", "send 4 1 1 [4]", "send 5 1 1 [5]"]);
 }
 
-/// A full transport takes no message, request, page or cast; what was kept goes when it has drained. [CAST-2]
-#[test]
-fn the_high_water_mark() {
+/// A client with five messages, whose transport has had enough after the first few.
+fn full() -> Host {
     let mut host = Host::open_with(Config { high_water: 1000, ..Config::default() });
     host.stuck = Some(u64::MAX);
     for ticket in 1..=5 {
         host.send_one(text(ticket, 400));
     }
+    host
+}
+
+/// A full transport takes no message, request, page or cast; what was kept goes when it has drained. [CAST-2]
+#[test]
+fn the_high_water_mark() {
+    let mut host = full();
     let sends = host.wire.iter().filter(|frame| frame.starts_with("send")).count();
     assert!((2..=3).contains(&sends), "{:?}", host.wire);
     assert!(!host.client.cast(Cast { ticket: Ticket(9), bytes: 10, form: Form::Text }, host.now));
@@ -450,11 +456,7 @@ fn the_high_water_mark() {
 /// A browser says nothing when its buffer empties: it is looked at every 20 ms while messages wait, and not otherwise.
 #[test]
 fn a_full_buffer_is_looked_at_again() {
-    let mut host = Host::open_with(Config { high_water: 1000, ..Config::default() });
-    host.stuck = Some(u64::MAX);
-    for ticket in 1..=5 {
-        host.send_one(text(ticket, 400));
-    }
+    let mut host = full();
     let written = host.record.up.written;
     assert_eq!(host.until_deadline(), ms(20));
     host.pass(ms(20));
