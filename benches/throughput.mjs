@@ -64,11 +64,11 @@ async function startBare() {
       }
       // An envelope has what is asked for in its content.
       const asked = JSON.parse(data);
-      const { expect, give, message, share = 1 } = asked.content ?? asked;
+      const { expect, give, message, perFrame = 1 } = asked.content ?? asked;
       if (expect) left = expect;
-      const frame = share > 1 ? framed(share, message) : message;
-      for (let at = 0; at + share <= give; at += share) ws.send(frame);
-      if (give % share) ws.send(framed(give % share, message));
+      const frame = perFrame > 1 ? framed(perFrame, message) : message;
+      for (let at = 0; at + perFrame <= give; at += perFrame) ws.send(frame);
+      if (give % perFrame) ws.send(framed(give % perFrame, message));
     });
   });
   await once(server, 'listening');
@@ -82,7 +82,7 @@ async function startBare() {
  * messages a second. Out, a burst is over when the server has it: in best effort and on the bare socket it says so, and in exactly
  * once every message has its receipt. In, when the last one has been heard.
  */
-async function prepare({ direction, delivery, bareUrl, url, many, skip, content, bareContent, message, share }) {
+async function prepare({ direction, delivery, bareUrl, url, many, skip, content, bareContent, message, perFrame }) {
   const exactly = delivery === 'exactly once';
   const { connect } = await import(exactly ? 'everwire/exactly-once' : 'everwire');
   const socket = new WebSocket(bareUrl);
@@ -120,9 +120,9 @@ async function prepare({ direction, delivery, bareUrl, url, many, skip, content,
       },
       'framing alone': () => {
         socket.send(JSON.stringify({ expect: many }));
-        for (let at = 0; at < many; at += share) {
+        for (let at = 0; at < many; at += perFrame) {
           const messages = [];
-          for (let next = at; next < Math.min(at + share, many); next++) messages.push(bareText(next));
+          for (let next = at; next < Math.min(at + perFrame, many); next++) messages.push(bareText(next));
           socket.send(`${messages.length}\n[${messages.join()}]`);
         }
       },
@@ -134,7 +134,7 @@ async function prepare({ direction, delivery, bareUrl, url, many, skip, content,
     },
     in: {
       bare: () => socket.send(JSON.stringify({ give: many, message })),
-      'framing alone': () => socket.send(JSON.stringify({ give: many, message, share })),
+      'framing alone': () => socket.send(JSON.stringify({ give: many, message, perFrame })),
       'best effort': () => void wire.send('control', { give: many, message }),
       // Written while the page is away: there is no writer beside it whose speed would be measured instead.
       'exactly once': () => window.life('pageshow'),
@@ -217,7 +217,7 @@ async function inTurns(direction, delivery, bareUrl, url, server) {
     return await inPage(async (page) => {
       await page.evaluate(prepare, {
         direction, delivery, bareUrl, url, many, skip: skip[direction], content: CONTENT, bareContent: BARE_CONTENT, message: envelope(BARE_ID, BARE_CONTENT),
-        share: Math.floor(FRAME_BYTES / (ENVELOPE_BYTES + 1)),
+        perFrame: Math.floor(FRAME_BYTES / (ENVELOPE_BYTES + 1)),
       });
       const rate = (side) => page.evaluate((side) => window.rate(side), side);
       const everwire = async () => {
