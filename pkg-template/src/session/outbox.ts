@@ -36,11 +36,6 @@ export function rejectKept(kept: Kept, error: unknown): void {
 /** Ids of settled messages that are kept to be able to say which receipts are no longer backed. [EPOCH-4] */
 const SETTLED_IDS_MAX = 1024;
 
-interface Settled {
-  ticket: number;
-  id: string;
-}
-
 export class Outbox {
   /** How many have no number yet, and their bytes. */
   queued = 0;
@@ -48,8 +43,12 @@ export class Outbox {
   #kept = new Map<number, Kept>();
   /** Of requests that are stored and not answered. */
   #answers = new Map<number, Answer>();
-  /** A ring of the newest; a map would look for its oldest key among the holes that the others have left. */
-  #settled: Settled[] = [];
+  /**
+   * A ring of the newest, and the tickets of the same places; a map would look for its oldest key among the holes that the others
+   * have left.
+   */
+  #settledIds: string[] = [];
+  #settledTickets: number[] = [];
   #settledNext = 0;
   #keys = new Keys();
   nextTicket = ticketSource((ticket) => this.#kept.has(ticket) || this.#answers.has(ticket));
@@ -98,14 +97,15 @@ export class Outbox {
     const kept = this.forget(ticket);
     if (!kept) return undefined;
     if (kept.answer) this.#answers.set(ticket, kept.answer);
-    this.#settled[this.#settledNext] = { ticket, id: kept.id };
+    this.#settledIds[this.#settledNext] = kept.id;
+    this.#settledTickets[this.#settledNext] = ticket;
     this.#settledNext = (this.#settledNext + 1) % SETTLED_IDS_MAX;
     return kept;
   }
 
   /** The ids of those among these that were settled lately. */
   settledIds(tickets: Iterable<number>): string[] {
-    const ids = new Map(this.#settled.map(({ ticket, id }) => [ticket, id]));
+    const ids = new Map(this.#settledTickets.map((ticket, at) => [ticket, this.#settledIds[at]!]));
     return Array.from(tickets, (ticket) => ids.get(ticket)).filter((id) => id !== undefined);
   }
 

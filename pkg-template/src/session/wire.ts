@@ -20,7 +20,7 @@ import { Deliveries } from './deliveries.ts';
 import { NONE, type SessionExports, type SessionHost } from './contract.ts';
 import { type Inbound, isMessage, read } from './inbound.ts';
 import { checkSession, checkToken, type SessionSettings } from './options.ts';
-import { frameOf, helloBody, lengthOf, ownText } from './outbound.ts';
+import { frameOf, helloBody, lengthOf, ownLength, ownText } from './outbound.ts';
 import { type Answer, type Kept, Outbox, rejectKept } from './outbox.ts';
 import { OwnIds } from './own-ids.ts';
 import { Pages } from './pages.ts';
@@ -166,7 +166,7 @@ export class SessionWire extends Announcer {
     const envelope = compose(this.#ids.next(ticket), type, this.#settings.sender, options?.to ?? null, content, undefined);
     const octets = encode(envelope, true, this.#settings.maxMessageBytes, ownText);
     this.#casts.set(ticket, octets);
-    const went = this.#call('wire_cast', ticket, lengthOf(octets) + (typeof octets === 'string' ? 2 : 0), typeof octets !== 'string');
+    const went = this.#call('wire_cast', ticket, ownLength(octets) + (typeof octets === 'string' ? 2 : 0), typeof octets !== 'string');
     this.#casts.delete(ticket);
     return !!went;
   }
@@ -238,7 +238,7 @@ export class SessionWire extends Announcer {
     const ticket = this.#outbox.nextTicket();
     const { sender, maxMessageBytes: max } = this.#settings;
     let id = this.#ids.next(ticket);
-    let envelope = { id, type, content } as Message;
+    let envelope: Message | undefined;
     let octets: Frame | undefined;
     let wait: ReturnType<typeof waitOptions>;
     let signal: AbortSignal | undefined;
@@ -249,14 +249,15 @@ export class SessionWire extends Announcer {
       wait = waitOptions(options);
       if (signal) checkSignal(signal);
       envelope = compose(id, type, sender, to, content, meta) as Message;
-      octets = encode(envelope, true, max, options?.id === undefined && !meta ? ownText : undefined);
-      bytes = lengthOf(octets);
+      const own = options?.id === undefined && !meta;
+      octets = encode(envelope, true, max, own ? ownText : undefined);
+      bytes = own ? ownLength(octets) : lengthOf(octets);
       if (bytes > max) throw new EverwireError('too-large');
       if (!this.#handle) throw new EverwireError('closed');
       if (signal?.aborted) throw new EverwireError('aborted', undefined, signal.reason);
     } catch (thrown) {
       const error = thrown instanceof EverwireError ? thrown : new EverwireError('content', undefined, thrown);
-      return this.#refuse(id, type, octets ?? envelope, error, request);
+      return this.#refuse(id, type, octets ?? envelope ?? ({ id, type, content } as Message), error, request);
     }
     const { priority, ttl, key } = wait;
     const kept: Kept = {
