@@ -104,14 +104,20 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.slots.binary_search_by(|(other, _)| other.cmp(key))
     }
 
+    /// Where a key is that may have an entry: what is below the first of them has none.
+    fn seek(&self, key: &K) -> Option<usize> {
+        self.slots.get(self.head).filter(|(first, _)| first <= key)?;
+        self.find(key).ok()
+    }
+
     /// The value of a key.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.slots.get(self.find(key).ok()?)?.1.as_ref()
+        self.slots.get(self.seek(key)?)?.1.as_ref()
     }
 
     /// The value of a key, to be changed.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let at = self.find(key).ok()?;
+        let at = self.seek(key)?;
         self.slots.get_mut(at)?.1.as_mut()
     }
 
@@ -162,7 +168,7 @@ impl<K: Ord, V> SortedMap<K, V> {
 
     /// Takes an entry out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let at = self.find(key).ok()?;
+        let at = self.seek(key)?;
         let value = self.slots.get_mut(at)?.1.take()?;
         self.removed();
         Some(value)

@@ -235,32 +235,63 @@ pub(super) enum List<'a, T> {
 }
 
 /// The numbers s at the end of a `push` or `page`.
+///
+/// What is asked of them more than once is found when they are read: a frame has one for each of its messages, and to read it takes a
+/// page as long as anything else that it does with the message.
 #[derive(Clone, Copy, Debug)]
-pub struct Numbers<'a>(List<'a, u64>);
+pub struct Numbers<'a> {
+    list: List<'a, u64>,
+    /// How many there are.
+    count: usize,
+    /// The first and the last of them, if there is one and each is above the one before.
+    rising: Option<(u64, u64)>,
+}
 
 impl<'a> Numbers<'a> {
     /// The numbers of a frame to be written.
     pub const fn new(numbers: &'a [u64]) -> Self {
-        Self(List::Slice(numbers))
+        let mut seen = Self { list: List::Slice(numbers), count: 0, rising: None };
+        while seen.count < numbers.len() {
+            seen.see(numbers[seen.count]);
+        }
+        seen
     }
 
     pub(super) fn parse(line: &'a [u8]) -> Result<Self, FrameError> {
+        let mut seen = Self { list: List::Line(line), count: 0, rising: None };
         let mut rest = line;
         while let Some(field) = argument(&mut rest) {
-            number(field)?;
+            seen.see(number(field)?);
         }
-        Ok(Self(List::Line(line)))
+        Ok(seen)
+    }
+
+    const fn see(&mut self, next: u64) {
+        self.rising = match self.rising {
+            None if self.count == 0 => Some((next, next)),
+            Some((first, last)) if next > last => Some((first, next)),
+            _ => None,
+        };
+        self.count += 1;
     }
 
     /// Each number in its order.
     pub fn iter(self) -> impl Iterator<Item = u64> + 'a {
-        let mut list = self.0;
+        let mut list = self.list;
         core::iter::from_fn(move || next(&mut list, number))
     }
 
     /// How many there are.
-    pub fn count(self) -> usize {
-        count(self.0)
+    pub const fn count(self) -> usize {
+        self.count
+    }
+
+    /// Whether each is above the one before, the first above `after`, and none above `upto`.
+    pub(super) fn rise_within(self, after: u64, upto: u64) -> bool {
+        match self.rising {
+            Some((first, last)) => after < first && last <= upto,
+            None => self.count == 0 && after <= upto,
+        }
     }
 }
 

@@ -253,19 +253,23 @@ impl FromServer<'_> {
                     Err(FrameError::CreditBelowNumber)
                 } else if refused.count() > REFUSALS_MAX {
                     Err(FrameError::TooManyRefusals)
+                } else if !ascending(n, refused.iter().map(|(refused, _)| refused)) {
+                    Err(FrameError::RefusalOrder)
                 } else {
-                    ascending(0, n, refused.iter().map(|(refused, _)| refused), FrameError::RefusalOrder)
+                    Ok(())
                 }
             }
             Self::Push { after, upto, numbers } => match numbers.count() {
                 0 => Err(FrameError::Arguments),
-                1..=BATCH_MESSAGES_MAX => ascending(after, upto, numbers.iter(), FrameError::PushOrder),
+                1..=BATCH_MESSAGES_MAX if numbers.rise_within(after, upto) => Ok(()),
+                1..=BATCH_MESSAGES_MAX => Err(FrameError::PushOrder),
                 _ => Err(FrameError::TooManyMessages),
             },
             Self::Advance { after, upto } if after > upto => Err(FrameError::PushOrder),
             Self::Page { mark, numbers, .. } => match numbers.count() {
                 0 if mark != PageMark::End => Err(FrameError::PageEmpty),
-                0..=PAGE_MESSAGES_MAX => ascending(0, NUMBER_MAX, numbers.iter(), FrameError::PageOrder),
+                0..=PAGE_MESSAGES_MAX if numbers.rise_within(0, NUMBER_MAX) => Ok(()),
+                0..=PAGE_MESSAGES_MAX => Err(FrameError::PageOrder),
                 _ => Err(FrameError::TooManyMessages),
             },
             _ => Ok(()),
@@ -273,17 +277,13 @@ impl FromServer<'_> {
     }
 }
 
-fn ascending(
-    after: u64,
-    upto: u64,
-    mut numbers: impl Iterator<Item = u64>,
-    broken: FrameError,
-) -> Result<(), FrameError> {
-    let mut last = after;
+/// Whether these rise from above 0 to no more than this.
+fn ascending(upto: u64, mut numbers: impl Iterator<Item = u64>) -> bool {
+    let mut last = 0;
     let rising = numbers.all(|number| {
         let rises = number > last;
         last = number;
         rises
     });
-    if rising && last <= upto { Ok(()) } else { Err(broken) }
+    rising && last <= upto
 }
