@@ -13,6 +13,7 @@ use std::time::Duration;
 use common::{Server, install, next_item as next, next_server, until};
 use everwire::exactly_once::{self, Event, Undelivered, Wire};
 use everwire::{Error, State};
+use serde_json::{Value, json};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -101,6 +102,35 @@ async fn a_message_is_stored_when_the_server_says_so() {
     server.receive_text("ack 1 8193");
     let receipt = sending.await.unwrap();
     assert!(receipt.durable);
+}
+
+/// [FRM-15]
+#[wasm_bindgen_test]
+async fn a_meta_that_says_nothing_does_not_travel() {
+    let (wire, server) = open().await;
+    drop(wire.send("text", "hello", "room_1"));
+    let _answer = wire.request("add", &1, Duration::from_secs(5));
+    until(|| !heads(&server, "send").is_empty()).await;
+    let frame = frames(&server).into_iter().find(|frame| frame.starts_with("send ")).unwrap();
+    let body: Vec<Value> = serde_json::from_str(frame.split_once('\n').unwrap().1).unwrap();
+    assert_eq!(body[0].get("meta"), None);
+    assert_eq!(body[1]["meta"], json!({ "read": false, "delivered": false, "request": true }));
+
+    let mut messages = wire.messages::<u32>("number");
+    push(&server, 10, 11, "number", OWN, "7");
+    server.receive_text(&format!(
+        "push 11 13 12 13\n[{{\"type\":\"number\",\"receiver\":\"{OWN}\",\"content\":8,\"meta\":null}},\
+         {{\"type\":\"number\",\"meta\":{{\"read\":true,\"more\":1}},\"receiver\":\"{OWN}\",\"content\":9}}]"
+    ));
+    for (content, meta) in [
+        (7, json!({ "read": false, "delivered": false })),
+        (8, Value::Null),
+        (9, json!({ "read": true, "more": 1 })),
+    ] {
+        let message = next(&mut messages).await.unwrap().unwrap();
+        assert_eq!(message.content, content);
+        assert_eq!(message.envelope::<Value>().unwrap()["meta"], meta);
+    }
 }
 
 #[wasm_bindgen_test]

@@ -106,6 +106,20 @@ test('subjects cross once a frame, and what nobody wants is skipped', () => {
   assert.equal(elements.length, 6);
 });
 
+/** [FRM-15] */
+test('a message without meta has not been read, and any other meta is as it came', () => {
+  const metas = [undefined, null, 5, {}, { read: true, delivered: false, more: 1 }];
+  for (const header of ['push 0 9 1 2 3 4 5', 'cast', 'page 1 end 1 2 3 4 5']) {
+    const { elements } = read(`${header}\n${JSON.stringify(metas.map((meta) => ({ type: 't', receiver: 'r', meta })))}`, all, all);
+    assert.deepEqual(elements.map(({ meta }) => meta), [{ read: false, delivered: false }, ...metas.slice(1)], header);
+  }
+  // An application may change what it was given.
+  const { elements: [one, other] } = read('push 0 2 1 2\n[{"type":"t","receiver":"r"},{"type":"t","receiver":"r"}]', all, all);
+  assert.notEqual(one.meta, other.meta);
+  const { elements: [binary] } = read(Buffer.from('push 0 1 1\n{"type":"t","receiver":"r"}\nabc'), all, all);
+  assert.deepEqual(binary.meta, { read: false, delivered: false });
+});
+
 test('a prototype cannot be reached from a frame', () => {
   const { elements } = read('cast\n[{"type":"t","__proto__":{"polluted":1}}]', all, all);
   assert.equal(Object.hasOwn(elements[0], '__proto__'), true);

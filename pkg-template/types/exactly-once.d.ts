@@ -16,7 +16,10 @@ export interface Position {
   readonly s: number;
 }
 
-/** A message as it arrives. What is stored has a stable name, (`logEpoch`, `s`); a cast has none. */
+/**
+ * A message as it arrives. What is stored has a stable name, (`logEpoch`, `s`); a cast has none. One that was sent without `meta`
+ * has `{ read: false, delivered: false }`.
+ */
 export interface SessionEnvelope<Type extends string = string, C = unknown> extends Envelope<Type, C> {
   logEpoch?: string;
   s?: number;

@@ -30,7 +30,7 @@ pub struct Position {
 pub struct Message(Rc<Inner>);
 
 struct Inner {
-    /// The envelope as JSON, as it came.
+    /// The envelope as JSON, as it came, or with the `meta` that it had left out.
     text: Box<str>,
     /// Where the content stands in it.
     content: Option<Range<usize>>,
@@ -47,7 +47,12 @@ impl Message {
     /// Copies an element of a frame, with the octets behind its envelope line if it is binary. `None`: it is no message.
     pub(crate) fn of(element: &Element<'_>, bytes: Option<&[u8]>) -> Option<Self> {
         let envelope = element.accept()?;
-        let text: Box<str> = element.text().into();
+        let text: Box<str> = match (envelope.meta, element.text().strip_suffix('}')) {
+            (None, Some(members)) => {
+                [members, ",\"meta\":{\"read\":false,\"delivered\":false}}"].concat().into()
+            }
+            _ => element.text().into(),
+        };
         let content = envelope.content.and_then(|content| {
             // It is a part of that text.
             let at = (content.as_ptr() as usize).checked_sub(element.text().as_ptr() as usize)?;
@@ -115,7 +120,8 @@ impl Message {
         self.0.bytes.as_deref()
     }
 
-    /// A field of `meta`, or any other member of the envelope.
+    /// A field of `meta`, or any other member of the envelope. A message that has left `meta` out has not been read: it has
+    /// `{"read":false,"delivered":false}`. [FRM-15]
     ///
     /// # Errors
     /// [`Error::Content`] if it is of another shape.
@@ -189,15 +195,16 @@ pub(crate) struct Head<'a> {
     pub(crate) sender: Option<&'a str>,
     pub(crate) receiver: Option<&'a str>,
     pub(crate) timestamp: u64,
-    pub(crate) meta: Meta,
+    /// Left out where it says nothing. [FRM-15]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) meta: Option<Meta>,
 }
 
 #[derive(Serialize)]
 pub(crate) struct Meta {
     pub(crate) read: bool,
     pub(crate) delivered: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) request: Option<bool>,
+    pub(crate) request: bool,
 }
 
 #[derive(Serialize)]
@@ -209,7 +216,8 @@ struct Whole<'a, T: ?Sized> {
     receiver: Option<&'a str>,
     content: &'a T,
     timestamp: u64,
-    meta: Meta,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<Meta>,
 }
 
 /// The octets of a message, bound to its number for ever.

@@ -209,7 +209,7 @@ impl Wire {
             sender: self.0.host().options.sender.as_deref(),
             receiver: to,
             timestamp: wall_ms() as u64,
-            meta: Meta { read: false, delivered: false, request: request.then_some(true) },
+            meta: request.then_some(Meta { read: false, delivered: false, request }),
         }
     }
 

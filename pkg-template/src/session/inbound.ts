@@ -140,8 +140,15 @@ function elements(inbound: Inbound, all: unknown[], wanted: false | ((message: B
       places.set(subject, (place = places.size));
       inbound.texts.push(subject);
     }
+    withMeta(element);
     inbound.found.push(place);
   }
+}
+
+/** A message that says nothing of itself has not been read: that need not travel. [FRM-15] */
+export function withMeta(message: Bag): Bag {
+  if (message.meta === undefined) message.meta = { read: false, delivered: false };
+  return message;
 }
 
 /** Whether an element is an envelope. Its own members only: what `Object.prototype` has is nobody's. */

@@ -19,7 +19,10 @@ let tail = '';
 /** What its length in UTF-8 is more than that in UTF-16 units. */
 const beyondAscii = (text: string) => utf8Length(text) - text.length;
 
-/** The JSON of an envelope with an id and a `meta` of our own making, which need no look. */
+/**
+ * The JSON of an envelope with an id and a `meta` of our own making: the one needs no look, and the other is left out, for it says
+ * nothing. [FRM-15]
+ */
 export function ownText({ id, type, sender, receiver, content, timestamp }: Envelope): string {
   if (type !== last[0] || sender !== last[1] || receiver !== last[2]) {
     const heading = `","type":${stringify(type)},"sender":${stringify(sender)},"receiver":${stringify(receiver)},"content":`;
@@ -28,7 +31,7 @@ export function ownText({ id, type, sender, receiver, content, timestamp }: Enve
   const written = stringify(content);
   if (timestamp !== tailAt) {
     tailAt = timestamp!;
-    tail = `,"timestamp":${timestamp},"meta":{"read":false,"delivered":false}}`;
+    tail = `,"timestamp":${timestamp}}`;
   }
   const text = '{"id":"' + id + last[3] + written + tail;
   ownTextBytes = text.length + last[4] + beyondAscii(written);

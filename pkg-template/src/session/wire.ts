@@ -18,7 +18,7 @@ import { state as states } from '../codes.ts';
 import * as codes from './codes.ts';
 import { Deliveries } from './deliveries.ts';
 import { NONE, type SessionExports, type SessionHost } from './contract.ts';
-import { type Inbound, isMessage, read } from './inbound.ts';
+import { type Inbound, isMessage, read, withMeta } from './inbound.ts';
 import { checkSession, checkToken, type SessionSettings } from './options.ts';
 import { frameOf, helloBody, lengthOf, ownLength, ownText } from './outbound.ts';
 import { type Answer, type Kept, Outbox, rejectKept } from './outbox.ts';
@@ -525,7 +525,7 @@ export class SessionWire extends Announcer {
 
   #undelivered(id: string, messageType: string, reason: UndeliveredReason, cause: SessionErrorCode, message: () => object, code = ''): void {
     this.#monitor.undelivered(reason, cause);
-    this.#emit('undelivered', () => ({ id, messageType, reason, cause, code: code || null, message: message() as Message }));
+    this.#emit('undelivered', () => ({ id, messageType, reason, cause, code: code || null, message: withMeta(message()) as Message }));
   }
 
   #setState(state: number): void {
