@@ -20,6 +20,8 @@ pub struct SortedMap<K, V> {
     /// All below are holes, and this one is none if there is an entry at all.
     head: usize,
     len: usize,
+    /// Where the next range is likely to begin: behind the beginning of the last.
+    next: usize,
 }
 
 /// Fewer holes are not worth a move.
@@ -28,7 +30,7 @@ const HOLES_KEPT: usize = 8;
 impl<K, V> SortedMap<K, V> {
     /// An empty one.
     pub const fn new() -> Self {
-        Self { slots: Vec::new(), head: 0, len: 0 }
+        Self { slots: Vec::new(), head: 0, len: 0, next: 0 }
     }
 
     /// How many entries there are.
@@ -128,7 +130,11 @@ impl<K: Ord, V> SortedMap<K, V> {
 
     /// The entries from this key on, ascending.
     pub fn range_mut(&mut self, from: ops::RangeFrom<K>) -> impl DoubleEndedIterator<Item = (&K, &mut V)> {
-        let (Ok(at) | Err(at)) = self.find(&from.start);
+        let at = match self.slots.get(self.next) {
+            Some((key, _)) if *key == from.start => self.next,
+            _ => self.find(&from.start).unwrap_or_else(|at| at),
+        };
+        self.next = at + 1;
         self.iter_mut(at)
     }
 

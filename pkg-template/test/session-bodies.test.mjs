@@ -96,14 +96,14 @@ each('elements', ({ name: which, form, element, content_bytes: many = 0, node, c
   return taken ? 'read' : 'unreadable';
 });
 
-test('subjects cross once a frame, and what nobody wants is skipped', () => {
+test('subjects cross once a frame, those that stand together as one, and what nobody wants is skipped', () => {
   const body = [
-    { type: 'a', receiver: 'r' }, { type: 'b', receiver: 'r' }, { type: 'a', receiver: 'q' }, { type: 'a' }, 5, { type: 'a', receiver: 'r' },
+    { type: 'a', receiver: 'r' }, { type: 'a', receiver: 'r' }, { type: 'b', receiver: 'r' }, { type: 'a', receiver: 'q' }, { type: 'a' }, 5, { type: 'a', receiver: 'r' },
   ];
-  const { found, texts, elements } = read(`push 0 6 1 2 3 4 5 6\n${JSON.stringify(body)}`, ({ type }) => type === 'a', all);
-  assert.deepEqual(found.slice(4), [0, NONE, 1, NONE, NONE, 0]);
+  const { found, texts, elements } = read(`push 0 7 1 2 3 4 5 6 7\n${JSON.stringify(body)}`, ({ type }) => type === 'a', all);
+  assert.deepEqual(found.slice(4), [0, 2, NONE, 1, 1, 1, NONE, 2, 0, 1]);
   assert.deepEqual(texts, ['r', 'q']);
-  assert.equal(elements.length, 6);
+  assert.equal(elements.length, 7);
 });
 
 /** [FRM-15] */
@@ -131,7 +131,7 @@ test('binary content is a copy of its own', () => {
   const { elements, found } = read(frame, all, all);
   assert.deepEqual([...elements[0].content], [97, 98, 99]);
   assert.notEqual(elements[0].content.buffer, frame.buffer);
-  assert.deepEqual(found, [5, 1, 31, 27, 0]);
+  assert.deepEqual(found, [5, 1, 31, 27, 0, 1]);
 });
 
 test('what is no frame at all', () => {

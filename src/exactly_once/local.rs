@@ -98,7 +98,7 @@ pub(crate) struct Local {
     in_hand: RefCell<Vec<Option<Message>>>,
     received: RefCell<VecDeque<Message>>,
     /// Deliveries that have ended since the machine was last told.
-    processed: RefCell<Vec<f64>>,
+    processed: RefCell<Vec<Delivery>>,
     turn: Cell<bool>,
     epoch: RefCell<Option<LogEpoch>>,
     identity: RefCell<Option<Box<str>>>,
@@ -285,14 +285,14 @@ impl Local {
             if processed.is_empty() {
                 driver.turn_over();
             } else {
-                driver.handlers_settled(&processed);
+                driver.handlers_settled(processed);
             }
             driver.host().finished();
         });
     }
 
     pub(crate) fn processed(&self, delivery: Delivery) {
-        self.processed.borrow_mut().push(delivery.0 as f64);
+        self.processed.borrow_mut().push(delivery);
         self.turn_over_soon();
     }
 

@@ -243,10 +243,10 @@ impl<H: Host> Driver<H> {
         self.enter(|client, now| client.page(ask, now))
     }
 
-    pub(crate) fn handlers_settled(&self, deliveries: &[f64]) {
+    pub(crate) fn handlers_settled(&self, deliveries: impl IntoIterator<Item = Delivery>) {
         self.enter(|client, now| {
             for delivery in deliveries {
-                client.handle_settled(Delivery(*delivery as u64), now);
+                client.handle_settled(delivery, now);
             }
         });
     }

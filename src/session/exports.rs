@@ -6,6 +6,7 @@ use std::rc::Rc;
 use everwire_core::engine::{LogEpoch, Producer, Subject};
 use everwire_core::frame::Form;
 use everwire_core::session::client::{self, Cast, Client, Config, PageAsk, PageId};
+use everwire_core::session::down::Delivery;
 use everwire_core::session::up::Outgoing;
 use everwire_core::{Duration, Instant, OutboxConfig, Ticket};
 use js_sys::Float64Array;
@@ -15,6 +16,7 @@ use web_sys::WebSocket;
 use super::driver::Driver;
 use super::facade::Facade;
 pub use super::host::SessionHost;
+use super::runs;
 pub use crate::instance::InstanceHost;
 use crate::instance::{self, Instance, Numbers};
 use crate::link;
@@ -145,11 +147,11 @@ pub fn wire_page_abort(handle: u32, page: u32) {
     tell(handle, |client, now| client.handle_page_abort(PageId(page), now));
 }
 
-/// Handlers that have ended, well or badly.
+/// Handlers that have ended, well or badly: runs of their deliveries.
 #[wasm_bindgen]
-pub fn wire_settled(handle: u32, deliveries: &[f64]) {
+pub fn wire_settled(handle: u32, runs: &[f64]) {
     if let Some(wire) = wire(handle) {
-        wire.handlers_settled(deliveries);
+        wire.handlers_settled(runs::numbers(runs).map(Delivery));
     }
 }
 

@@ -13,13 +13,15 @@ use web_sys::WebSocket;
 use super::driver::{Ended, Host};
 use super::frame::Inbound;
 use super::host::{NONE, SessionHost, number};
+use super::runs::Runs;
 use super::{gather, outbound};
 use crate::instance::InstanceHost;
 
 /// What of one drain crosses the boundary together: handlers to start, and messages that are settled.
 #[derive(Default)]
 pub(super) struct Batch {
-    started: Vec<f64>,
+    /// Delivery and s.
+    started: Runs,
     settled: Vec<u32>,
     durable: bool,
 }
@@ -41,8 +43,7 @@ impl Facade {
             batch.settled.clear();
         }
         if !batch.started.is_empty() {
-            self.host.started(&Float64Array::from(batch.started.as_slice()));
-            batch.started.clear();
+            self.host.started(&batch.started.take());
         }
     }
 }
@@ -84,8 +85,7 @@ impl Host for Facade {
                 if !batch.settled.is_empty() {
                     self.flush(batch);
                 }
-                batch.started.push(number(started.delivery.0));
-                batch.started.push(number(started.s));
+                batch.started.push(&[number(started.delivery.0), number(started.s)]);
                 true
             }
             Action::Exited { exited: Exited { ticket, exit: Exit::Settled, .. }, durable } => {
@@ -120,9 +120,10 @@ impl Host for Facade {
     }
 
     fn received(&self, taken: &Taken) {
-        let indices = gather(taken.fresh.iter().map(|fresh| u32::from(fresh.index)));
+        let mut indices = Runs::default();
+        taken.fresh.iter().for_each(|fresh| indices.push(&[f64::from(fresh.index)]));
         if !indices.is_empty() {
-            self.host.received(&Uint32Array::from(indices.as_slice()));
+            self.host.received(&indices.take());
         }
     }
 

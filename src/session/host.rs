@@ -52,9 +52,9 @@ extern "C" {
     #[wasm_bindgen(method, structural)]
     pub(super) fn texts(this: &SessionHost) -> Array;
     #[wasm_bindgen(method, structural)]
-    pub(super) fn received(this: &SessionHost, indices: &Uint32Array);
+    pub(super) fn received(this: &SessionHost, runs: &Float64Array);
     #[wasm_bindgen(method, structural)]
-    pub(super) fn started(this: &SessionHost, numbers: &Float64Array);
+    pub(super) fn started(this: &SessionHost, runs: &Float64Array);
     #[wasm_bindgen(method, structural)]
     pub(super) fn casts(this: &SessionHost);
     #[wasm_bindgen(method, structural)]

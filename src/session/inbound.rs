@@ -78,14 +78,20 @@ impl Parts {
         }
     }
 
-    /// Each distinct subject crosses the boundary once a frame.
+    /// Each distinct subject crosses the boundary once a frame, and for those of the same that stand together its index and how
+    /// many they are.
     fn elements(&mut self) -> Vec<Element> {
         let subjects = self.subjects(self.texts.length().into());
-        let element = |index: f64| match subjects.get(index as usize) {
-            Some(subject) if index >= 0.0 => Element::Message(subject.clone()),
-            _ => Element::Skipped,
-        };
-        gather(self.numbers.by_ref().map(element))
+        let mut elements = Vec::new();
+        while let Some(index) = self.numbers.next() {
+            let element = match subjects.get(index as usize) {
+                Some(subject) if index >= 0.0 => Element::Message(subject.clone()),
+                _ => Element::Skipped,
+            };
+            let many = self.number() as usize;
+            elements.resize(elements.len().saturating_add(many), element);
+        }
+        elements
     }
 
     fn welcome(&mut self) -> Welcome {

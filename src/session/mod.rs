@@ -15,6 +15,8 @@ pub mod host;
 mod inbound;
 #[cfg(feature = "session")]
 mod outbound;
+#[cfg(feature = "session")]
+mod runs;
 
 #[cfg(feature = "session")]
 /// As `collect`, and a third of its code for each kind of iterator.

@@ -18,7 +18,8 @@ export interface SessionExports {
   wire_leave(handle: number, room: string): void;
   wire_page(handle: number, page: number, room: string, epoch: string, before: number, count: number): number;
   wire_page_abort(handle: number, page: number): void;
-  wire_settled(handle: number, deliveries: Float64Array): void;
+  /** Runs of deliveries: the first and how many. */
+  wire_settled(handle: number, runs: Float64Array): void;
   wire_dialled(handle: number, link: number, socket: WebSocket, tokenChanged: boolean, fresh: Uint8Array): void;
   wire_dial_failed(handle: number, link: number): void;
   wire_renewed(handle: number, link: number, bytes: number): void;
@@ -45,8 +46,10 @@ export interface SessionHost {
   head(): string;
   found(): Float64Array;
   texts(): string[];
-  received(indices: Uint32Array): void;
-  started(numbers: Float64Array): void;
+  /** Runs of indices: the first and how many. */
+  received(runs: Float64Array): void;
+  /** Runs in which both rise by one: the first delivery, its s, and how many. */
+  started(runs: Float64Array): void;
   casts(): void;
   answered(ticket: number): void;
   paged(page: number, mark: number, numbers: Float64Array): void;

@@ -17,6 +17,8 @@ export interface Inbound {
 /** Kinds of body, as the core numbers them. */
 const WELCOME = 1, LOST = 2, GOAWAY = 3, AUTH = 4, ELEMENTS = 5, UNREADABLE = 6;
 const LF = 10;
+/** So many numbers of `found` stand in front of what the kind says. */
+const HEADED = 4;
 
 /** Throws for what is not UTF-8, and leaves a U+FEFF where it is: it is no JSON. [FRM-5] */
 const strict = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -57,7 +59,7 @@ export function read(data: unknown, wanted: (message: Bag) => boolean, follows: 
     interpret(inbound, verb, body, content, wanted, follows);
   } catch {
     inbound.found[0] = UNREADABLE;
-    inbound.found.length = 4;
+    inbound.found.length = HEADED;
     inbound.texts = [];
     inbound.elements = [];
   }
@@ -124,24 +126,29 @@ function welcome({ found, texts }: Inbound, bag: Bag): void {
   texts.push(...gone.map(text));
 }
 
-/** Each different subject crosses the boundary once a frame. `wanted` is false where everything is. */
+/**
+ * Each different subject crosses the boundary once a frame, and for those of the same that stand together its place and how many they
+ * are. `wanted` is false where everything is.
+ */
 function elements(inbound: Inbound, all: unknown[], wanted: false | ((message: Bag) => boolean)): void {
   const places = new Map<string, number>();
+  const { found, texts } = inbound;
   inbound.elements = all;
   for (const element of all) {
-    const message = isMessage(element);
-    const subject = message && typeof element.receiver === 'string' ? element.receiver : '';
-    if (!message || (wanted && (!subject || !wanted(element)))) {
-      inbound.found.push(NONE);
-      continue;
+    let place: number | undefined = NONE;
+    if (isMessage(element)) {
+      const subject = typeof element.receiver === 'string' ? element.receiver : '';
+      if (!wanted || (subject && wanted(element))) {
+        place = places.get(subject);
+        if (place === undefined) {
+          places.set(subject, (place = places.size));
+          texts.push(subject);
+        }
+        withMeta(element);
+      }
     }
-    let place = places.get(subject);
-    if (place === undefined) {
-      places.set(subject, (place = places.size));
-      inbound.texts.push(subject);
-    }
-    withMeta(element);
-    inbound.found.push(place);
+    if (found.length > HEADED && found[found.length - 2] === place) found[found.length - 1]!++;
+    else found.push(place, 1);
   }
 }
 

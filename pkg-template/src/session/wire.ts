@@ -64,7 +64,7 @@ export class SessionWire extends Announcer {
   #received: Message[] = [];
   /** Messages have been submitted in this turn. */
   #gathering = false;
-  /** Deliveries that have ended since the core was last told. */
+  /** Deliveries that have ended since the core was last told, in runs: the first and how many. */
   #ended: number[] = [];
   #epoch = '';
   #identity: string | undefined;
@@ -340,19 +340,30 @@ export class SessionWire extends Announcer {
       head: () => this.#inHand.head,
       found: () => new Float64Array(this.#inHand.found),
       texts: () => this.#inHand.texts,
-      received: (indices) => {
-        for (const index of indices) this.#received.push(this.#inHand.elements[index] as Message);
+      received: (runs) => {
+        for (let run = 0; run < runs.length; run += 2) {
+          const first = runs[run]!;
+          for (let more = 0; more < runs[run + 1]!; more++) this.#received.push(this.#inHand.elements[first + more] as Message);
+        }
       },
-      started: (numbers) => {
+      started: (runs) => {
         const epoch = this.#epoch;
-        const messages = this.#received.splice(0, numbers.length / 2);
-        this.#monitor.received.messages += messages.length;
-        this.#instance.queueMessage((all) => all.forEach((message, at) => {
-          // They are nobody else's, so they need not be copied. Both names are plain own members, whatever the server had there.
-          message.logEpoch = epoch;
-          message.s = numbers[2 * at + 1]!;
-          this.#deliver(numbers[2 * at]!, message);
-        }), messages);
+        let many = 0;
+        for (let run = 0; run < runs.length; run += 3) many += runs[run + 2]!;
+        const messages = this.#received.splice(0, many);
+        this.#monitor.received.messages += many;
+        this.#instance.queueMessage((all) => {
+          let next = 0;
+          for (let run = 0; run < runs.length; run += 3) {
+            for (let more = 0; more < runs[run + 2]!; more++) {
+              const message = all[next++]!;
+              // They are nobody else's, so they need not be copied. Both names are plain own members, whatever the server had there.
+              message.logEpoch = epoch;
+              message.s = runs[run + 1]! + more;
+              this.#deliver(runs[run]! + more, message);
+            }
+          }
+        }, messages);
       },
       casts: () => {
         for (const element of this.#inHand.elements) {
@@ -495,12 +506,18 @@ export class SessionWire extends Announcer {
 
   /** The core is told of all that have ended in one turn at once. */
   #handlersEnded(delivery: number): void {
-    this.#ended.push(delivery);
-    if (this.#ended.length > 1) return;
+    const ended = this.#ended;
+    const last = ended.length - 1;
+    if (last > 0 && ended[last - 1]! + ended[last]! === delivery) {
+      ended[last]!++;
+      return;
+    }
+    ended.push(delivery, 1);
+    if (last > 0) return;
     void Promise.resolve().then(() => {
-      const ended = new Float64Array(this.#ended);
+      const runs = new Float64Array(this.#ended);
       this.#ended = [];
-      this.#call('wire_settled', ended);
+      this.#call('wire_settled', runs);
     });
   }
 

@@ -49,34 +49,43 @@ impl Alarm {
 
 /// The deadlines that are set.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Alarms([Option<Instant>; Alarm::ALL.len()]);
+pub(super) struct Alarms {
+    at: [Option<Instant>; Alarm::ALL.len()],
+    /// The earliest of them, which is asked for with every message.
+    next: Option<Instant>,
+}
 
 impl Alarms {
     pub(super) fn set(&mut self, alarm: Alarm, at: Instant) {
-        self.0[alarm as usize] = Some(at);
+        self.put(alarm, Some(at));
     }
 
     pub(super) fn stop(&mut self, alarm: Alarm) {
-        self.0[alarm as usize] = None;
+        self.put(alarm, None);
+    }
+
+    fn put(&mut self, alarm: Alarm, at: Option<Instant>) {
+        self.at[alarm as usize] = at;
+        self.next = self.at.iter().flatten().min().copied();
     }
 
     /// All but the one that belongs to no link.
     pub(super) fn stop_for_link(&mut self) {
-        let drain = self.0[Alarm::Drain as usize];
-        self.0 = Default::default();
-        self.0[Alarm::Drain as usize] = drain;
+        let drain = self.at(Alarm::Drain);
+        self.stop_all();
+        self.put(Alarm::Drain, drain);
     }
 
     pub(super) fn stop_all(&mut self) {
-        self.0 = Default::default();
+        *self = Self::default();
     }
 
     pub(super) fn at(&self, alarm: Alarm) -> Option<Instant> {
-        self.0[alarm as usize]
+        self.at[alarm as usize]
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.0.iter().flatten().min().copied()
+        self.next
     }
 
     /// Takes the earliest that is due.
