@@ -90,8 +90,8 @@ pub struct Envelope<'a> {
     pub id: Option<Cow<'a, str>>,
     /// The JSON of `content`, if it is there.
     pub content: Option<&'a str>,
-    /// The JSON of `meta`, if it is there.
-    pub meta: Option<&'a str>,
+    /// Whether `meta` is there. [FRM-15]
+    pub has_meta: bool,
     /// Whether `meta.request` is exactly true. [REQ-1]
     pub is_request: bool,
     /// The length of the message as chapter 1 defines it.
@@ -207,14 +207,13 @@ impl<'a> Element<'a> {
             Text { raw, escaped: *escaped, lone: *lone }.decode()
         };
         let range = |name| self.spot(name).map(|spot| spot.at.clone());
-        let json = |name| range(name).and_then(|at| self.text.get(at));
         Some(Envelope {
             kind: text(TYPE)?,
             receiver: text(RECEIVER),
             sender: text(SENDER),
             id: text(ID),
-            content: json(CONTENT),
-            meta: json(META),
+            content: range(CONTENT).and_then(|at| self.text.get(at)),
+            has_meta: self.spot(META).is_some(),
             is_request: self.is_request,
             octets: self.octets,
             text: self.text,

@@ -47,8 +47,8 @@ impl Message {
     /// Copies an element of a frame, with the octets behind its envelope line if it is binary. `None`: it is no message.
     pub(crate) fn of(element: &Element<'_>, bytes: Option<&[u8]>) -> Option<Self> {
         let envelope = element.accept()?;
-        let text: Box<str> = match (envelope.meta, element.text().strip_suffix('}')) {
-            (None, Some(members)) => {
+        let text: Box<str> = match element.text().strip_suffix('}') {
+            Some(members) if !envelope.has_meta => {
                 [members, ",\"meta\":{\"read\":false,\"delivered\":false}}"].concat().into()
             }
             _ => element.text().into(),
