@@ -220,16 +220,17 @@ export default function (test) {
     t.ok(link.of(room).every(({ raw }) => !raw.includes('admin') && raw.split('ender"').length === raw.split('"type"').length), 'two senders in one message');
   });
 
-  test('what is not understood is passed on unchanged', ['FRM-6', 'SEND-19', 'SEC-6'], async (t) => {
+  test('what is not understood is passed on unchanged', ['FRM-6', 'FRM-15', 'SEND-19', 'SEC-6'], async (t) => {
     const room = t.room();
     const link = await t.wire().open({ rooms: [{ room, from: null }] });
     const numbers = '[12345678901234567890123,9007199254740993,0.1234567890123456789,1e-400]';
-    await link.settle([`{"id":{"a":[1]},"type":"","receiver":"${room}","content":${numbers},"timestamp":"x","meta":[true],"extra":{"sender":"x"},"__proto__":{"type":5}}`]);
-    await link.until(() => link.of(room).length === 1, 'the message');
-    const [{ envelope, raw }] = link.of(room);
+    await link.settle([`{"id":{"a":[1]},"type":"","receiver":"${room}","content":${numbers},"timestamp":"x","meta":[true],"extra":{"sender":"x"},"__proto__":{"type":5}}`, { type: 'bare', receiver: room }]);
+    await link.until(() => link.of(room).length === 2, 'the messages');
+    const [{ envelope, raw }, { envelope: bare }] = link.of(room);
     t.ok(raw.includes(numbers), `numbers were written anew: ${raw}`);
     t.equal([envelope.id, envelope.type, envelope.timestamp, envelope.meta, envelope.extra], [{ a: [1] }, '', 'x', [true], { sender: 'x' }], 'members');
     t.ok(Object.hasOwn(envelope, '__proto__'), 'a member is missing');
+    t.equal(Object.keys(bare).sort(), ['receiver', 'sender', 'type'], 'members of a message that has few');
   });
 
   test('no receiver', ['SEND-20', 'REF-8'], async (t) => {
