@@ -12,8 +12,9 @@ const CONTENTS = ['', 'x"\n', 0, null, [1, { a: 'ü' }], new Date(0), { toJSON: 
 function same(type, sender, receiver, content) {
   const envelope = compose('0123-1-2', type, sender, receiver, content);
   const octets = encode(envelope, true, 1000, ownText);
+  const length = ownLength(octets);
   assert.equal(octets, JSON.stringify({ ...envelope, meta: undefined }));
-  assert.equal(ownLength(octets), Buffer.byteLength(octets));
+  assert.equal(length, Buffer.byteLength(octets));
 }
 
 /** [FRM-15] */
@@ -25,6 +26,12 @@ test('a message is the JSON of its envelope without a meta that says nothing, an
   for (const name of [null, ...NAMES]) same('a', 'b', name, 1);
   for (const content of CONTENTS) same('a', 'b', null, content);
   same('a', 'c', 'b', 1);
+});
+
+test('content that sends another message while it is written', () => {
+  const other = () => encode(compose('0123-2-2', 'other', 'someone', 'elsewhere', 'ü'), true, 1000, ownText);
+  same('a', 'b', 'c', { toJSON: () => (other(), 1) });
+  same('a', 'b', 'c', { get nested() { return other().length; } });
 });
 
 test('content that JSON cannot hold is refused as ever', () => {

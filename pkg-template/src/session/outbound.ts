@@ -24,11 +24,12 @@ const beyondAscii = (text: string) => utf8Length(text) - text.length;
  * nothing. [FRM-15]
  */
 export function ownText({ id, type, sender, receiver, content, timestamp }: Envelope): string {
+  // First of all: this may run code of the application, which may send another message.
+  const written = stringify(content);
   if (type !== last[0] || sender !== last[1] || receiver !== last[2]) {
     const heading = `","type":${stringify(type)},"sender":${stringify(sender)},"receiver":${stringify(receiver)},"content":`;
     last = [type, sender, receiver, heading, beyondAscii(heading)];
   }
-  const written = stringify(content);
   if (timestamp !== tailAt) {
     tailAt = timestamp!;
     tail = `,"timestamp":${timestamp}}`;
